@@ -1,0 +1,49 @@
+/** Every bound of the consensus, by name. A queue, map or loop that grows with input has its bound here. */
+
+/** Validators in a committee (author sets are bitsets of this many bits). */
+export const MAX_VALIDATORS = 128;
+/** A whole encoded block. Fits one transport record until chunking exists. */
+export const MAX_BLOCK_BYTES = 60 * 1024;
+/** One encoded proposal. */
+export const MAX_PROPOSAL_BYTES = 16 * 1024;
+/** Proposals in one payload. */
+export const MAX_PROPOSALS = 512;
+/** Encoded payload bytes that an honest proposer puts into one block, leaving room for parents, votes and signature. */
+export const MAX_PAYLOAD_BYTES = 32 * 1024;
+export const MAX_SENDER_BYTES = 64;
+export const MAX_BODY_BYTES = 8 * 1024;
+export const MAX_PROPOSAL_SIGNATURE_BYTES = 5 * 1024;
+/** Votes in one header. */
+export const MAX_VOTES = 256;
+/** Commit votes in one header. */
+export const MAX_COMMIT_VOTES = 100;
+/** Rounds below the last committed leader that stay in the DAG. */
+export const GC_DEPTH_ROUNDS = 60;
+/** A pushed block this many rounds above the highest accepted one is refused at the door. */
+export const ROUND_WINDOW = 500;
+/** Different pushed blocks of one (round, author) that are looked at; one needed as a parent is always accepted. */
+export const MAX_BLOCKS_PER_SLOT = 2;
+/** Suspended blocks held per author. */
+export const MAX_SUSPENDED_PER_AUTHOR = 256;
+/** Refs in one block request, and blocks in one answer. */
+export const MAX_FETCH_REFS = 64;
+/** Missing blocks asked for at once, over all peers. */
+export const MAX_FETCHES_IN_FLIGHT = 256;
+/** Commits in one answer of commit sync. */
+export const MAX_SYNC_COMMITS = 32;
+/** A commit vote this far above the local index keeps only its author's highest. */
+export const COMMIT_VOTE_WINDOW = 1000;
+/** Commits that one certificate may chain from its first to the voted one. */
+export const MAX_CERTIFICATE_COMMITS = 100;
+/** Proposals waiting to be put into an own block. */
+export const MAX_MEMPOOL_PROPOSALS = 20_000;
+export const MAX_MEMPOOL_BYTES = 64 * 1024 * 1024;
+/** Conflict keys of one proposal. */
+export const MAX_KEYS_PER_PROPOSAL = 16;
+/** Rounds that a proposal stays open at least (D in the rules of decisions). */
+export const OPEN_ROUNDS_MIN = 8;
+/** Confidence scale: 10000 is certain. */
+export const CONFIDENCE_MAX = 10_000;
+/** The ML-DSA-65 sizes of FIPS 204, table 2. */
+export const PUBLIC_KEY_BYTES = 1952;
+export const SIGNATURE_BYTES = 3309;
