@@ -1,0 +1,129 @@
+import type { CoreEvent } from './events.ts';
+import type { Message } from './messages.ts';
+import type {
+  AcceptedBlock,
+  AuthorIndex,
+  Block,
+  BlockDigest,
+  Commit,
+  CommitDigest,
+  CommitIndex,
+  Decision,
+  IdentifiedProposal,
+  Ref,
+  Round,
+  SignedBlock,
+} from './types.ts';
+
+/** What must be durable before a signature is made: nobody signs two blocks of a round, or two digests of a commit. */
+export interface SignedRecord {
+  readonly epoch: number;
+  readonly round: Round;
+  readonly digest: BlockDigest;
+  /** The highest commit voted for so far; index 0 and the chain id before the first. */
+  readonly votedIndex: CommitIndex;
+  readonly votedDigest: CommitDigest;
+}
+
+/** An opinion of this node's own models on one block: one of OPINION per proposal. */
+export interface Opinion {
+  /** 0 … 10000. */
+  readonly confidence: number;
+  /** One of OPINION (approve, reject, abstain) per proposal of the block. */
+  readonly verdicts: Uint8Array;
+}
+
+/** A proposal handed in by a client of this node. */
+export interface Submission {
+  readonly proposal: IdentifiedProposal;
+  /** What the own models said of it, 0 … 10000, when they were asked in time. Goes into the header as information. */
+  readonly confidence?: number;
+}
+
+/** A commit with its blocks in linear order, from the own store or from a peer. */
+export interface CommitRecord {
+  readonly commit: Commit;
+  readonly blocks: readonly SignedBlock[];
+}
+
+/** Everything that can happen to a core. `step` takes one of these and the time. */
+export type Input =
+  /** History from the own store, in order, before `start`. The digests are recomputed and compared. */
+  | { readonly type: 'replay'; readonly record: CommitRecord }
+  /** Blocks from the own store that no stored commit holds, in any order, before `start`. They were verified when stored. */
+  | { readonly type: 'reload'; readonly blocks: readonly SignedBlock[] }
+  /**
+   * Recovery is over. `record` is the last-signed record (null: this node has none and must not sign), `unsigned` the own
+   * block it names, if it was not among the reloaded ones with its signature; `pending` are acknowledged proposals.
+   */
+  | {
+      readonly type: 'start';
+      readonly record: SignedRecord | null;
+      readonly unsigned: Block | null;
+      readonly pending: readonly Submission[];
+    }
+  | { readonly type: 'message'; readonly peer: AuthorIndex; readonly bytes: Uint8Array }
+  | { readonly type: 'peerUp'; readonly peer: AuthorIndex }
+  | { readonly type: 'peerDown'; readonly peer: AuthorIndex }
+  /** Answer to `verify`. */
+  | { readonly type: 'verified'; readonly token: number; readonly valid: boolean }
+  /** Answer to `seal`. */
+  | { readonly type: 'sealed'; readonly digest: BlockDigest; readonly signature: Uint8Array }
+  /** Answer to `score`; null: the models were late or failed, no vote will be cast. */
+  | { readonly type: 'opinion'; readonly digest: BlockDigest; readonly opinion: Opinion | null }
+  /** Answer to `execute`. `receipts[i]` for decision i: 0 success (and for all that is not APPROVED). */
+  | {
+      readonly type: 'executed';
+      readonly index: CommitIndex;
+      readonly stateRoot: Uint8Array;
+      readonly modelRoot: Uint8Array;
+      readonly receipts: readonly number[];
+    }
+  | { readonly type: 'submit'; readonly submissions: readonly Submission[] }
+  /** The time armed by `arm` has come. */
+  | { readonly type: 'timer' };
+
+/** A commit that the application must execute, in order. */
+export interface Execution {
+  readonly index: CommitIndex;
+  readonly timestampMs: number;
+  readonly decisions: readonly Decision[];
+  /** The proposal of each decision. */
+  readonly proposals: readonly IdentifiedProposal[];
+}
+
+/** Everything a core can ask of whoever drives it. Outputs of one step are carried out in order. */
+export type Output =
+  /** Check `signature` of `author` over `digest` with the header context; answer with `verified`. */
+  | {
+      readonly type: 'verify';
+      readonly token: number;
+      readonly author: AuthorIndex;
+      readonly digest: BlockDigest;
+      readonly signature: Uint8Array;
+    }
+  /** Let the own models judge this block; answer with `opinion`. */
+  | { readonly type: 'score'; readonly block: AcceptedBlock }
+  /** Keep an accepted block; durable at the latest when the next `seal` is answered. */
+  | { readonly type: 'store'; readonly block: AcceptedBlock }
+  /** Keep an executed commit. */
+  | {
+      readonly type: 'storeCommit';
+      readonly commit: Commit;
+      readonly digest: CommitDigest;
+      readonly refs: readonly Ref[];
+      readonly decisions: readonly Decision[];
+      readonly receipts: readonly number[];
+    }
+  /**
+   * Make the unsigned block and everything stored before durable, then `record` durable, then sign the digest with the
+   * header context; answer with `sealed`.
+   */
+  | { readonly type: 'seal'; readonly block: Block; readonly record: SignedRecord }
+  | { readonly type: 'send'; readonly to: AuthorIndex | 'all'; readonly bytes: Uint8Array }
+  /** A peer asks for what the core does not hold: answer from the store, or not at all. */
+  | { readonly type: 'serve'; readonly peer: AuthorIndex; readonly request: Message }
+  | { readonly type: 'execute'; readonly execution: Execution }
+  /** Call back with `timer` at this time; replaces the previous one. Infinity: no timer. */
+  | { readonly type: 'arm'; readonly atMs: number }
+  | { readonly type: 'event'; readonly event: CoreEvent };
