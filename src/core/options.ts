@@ -1,0 +1,50 @@
+import type { Kernels } from '../wasm/kernels.ts';
+import type { Committee } from './committee.ts';
+import type { AuthorIndex, KeysOf } from './types.ts';
+
+/** Parameters of this node alone. None of them can make two nodes disagree; they only pace. */
+export interface LocalParameters {
+  /** How long a round waits for its leaders. Milliseconds, default 250. */
+  readonly leaderTimeoutMs: number;
+  /** Least time between two own blocks. Milliseconds, default 0. */
+  readonly minRoundDelayMs: number;
+  /** How long a block that could go out waits for opinions being formed. Milliseconds, default 3. */
+  readonly opinionGraceMs: number;
+  /** Pace of rounds while nothing but opinions is missing. Milliseconds, default 20. */
+  readonly waitPaceMs: number;
+}
+
+export const DEFAULT_LOCAL_PARAMETERS: LocalParameters = {
+  leaderTimeoutMs: 250,
+  minRoundDelayMs: 0,
+  opinionGraceMs: 3,
+  waitPaceMs: 20,
+};
+
+export interface CoreOptions {
+  readonly kernels: Kernels;
+  readonly committee: Committee;
+  /** The own index, or null for a node that follows and never signs. */
+  readonly self: AuthorIndex | null;
+  readonly keysOf: KeysOf;
+  /** Hash of the own model set, 32 bytes; goes into headers as information. */
+  readonly modelId: Uint8Array;
+  readonly local?: Partial<LocalParameters>;
+}
+
+/** Counters and positions for people; nothing here is agreed. */
+export interface CoreStatus {
+  readonly round: number;
+  readonly highestRound: number;
+  readonly commitIndex: number;
+  readonly executedIndex: number;
+  readonly certifiedIndex: number;
+  readonly gcRound: number;
+  readonly dagBlocks: number;
+  readonly suspended: number;
+  readonly mempool: number;
+  readonly openProposals: number;
+  readonly syncing: boolean;
+  /** True once something fatal happened: nothing is executed or signed any more. */
+  readonly halted: boolean;
+}
