@@ -1,0 +1,427 @@
+/**
+ * What a client and a node say to each other inside a QZMQ client session: one message per session message, one kind
+ * byte first, integers little-endian. Proposals and decisions are binary; what is rare and for people is JSON.
+ *
+ * Every message fits {@link MAX_CLIENT_MESSAGE_BYTES}; longer answers travel in parts, which {@link NodeMessageReader}
+ * puts together. Both decoders refuse what is not exactly an encoding with a coded error (`CLIENT_…`).
+ */
+import { MAX_PROPOSAL_BYTES } from '../core/limits.ts';
+import { DECISION, type DecisionName, REASON, type ReasonName } from '../core/types.ts';
+import { PqError } from '../errors.ts';
+import { MessageReader, MessageWriter } from './client-codec.ts';
+import { decodeJson, encodeParts, PartAssembler } from './client-parts.ts';
+import type { NodeEvent, NodeStats } from './events.ts';
+
+/** One message, kind byte included. Fits one transport record. */
+export const MAX_CLIENT_MESSAGE_BYTES = 60 * 1024;
+/** Proposals in one submit. Their bytes are bounded by the message. */
+export const MAX_SUBMIT_PROPOSALS = 128;
+/** Decisions in one push. */
+export const MAX_PUSH_DECISIONS = 512;
+export const MAX_ERROR_CODE_BYTES = 48;
+export const MAX_ERROR_MESSAGE_BYTES = 256;
+/** Meaning of index 0 in {@link QueryCertificate}: the newest one. No commit has it. */
+export const NEWEST_CERTIFICATE = 0;
+/** Meaning of index 0 in {@link DecidedPush}: these ran out before they were opened, so no commit holds them. */
+export const NO_COMMIT = 0;
+
+const ID_BYTES = 32;
+
+/** What can be subscribed to: the types of {@link NodeEvent}. The position is the bit on the wire. */
+export const TOPICS = [
+  'photon',
+  'opinion',
+  'wave',
+  'dag',
+  'prism',
+  'horizon',
+  'peer',
+  'evidence',
+  'alarm',
+] as const satisfies readonly NodeEvent['type'][];
+export type Topic = (typeof TOPICS)[number];
+
+/** First byte of a message. Below 64: from the client; from 64: from the node. */
+const KIND = {
+  SUBMIT: 1,
+  QUERY_DECISION: 2,
+  QUERY_CERTIFICATE: 3,
+  QUERY_STATS: 4,
+  QUERY_STATUS: 5,
+  SUBSCRIBE: 6,
+  SUBMITTED: 64,
+  DECIDED: 65,
+  CERTIFIED: 66,
+  DECISION: 67,
+  CERTIFICATE: 68,
+  STATS: 69,
+  STATUS: 70,
+  SUBSCRIBED: 71,
+  EVENT: 72,
+  ERROR: 73,
+} as const;
+
+/** Hands in proposals. Answered by `submitted`; the session is told of their decisions as they come. */
+export interface Submit {
+  readonly kind: 'submit';
+  readonly requestId: number;
+  /** Canonical encodings. */
+  readonly proposals: readonly Uint8Array[];
+}
+/** Asks what became of a proposal, and to be told of the rest: a client that reconnected asks this for what it waits for. */
+export interface QueryDecision {
+  readonly kind: 'queryDecision';
+  readonly requestId: number;
+  readonly id: Uint8Array;
+}
+/** Asks for the certificate that makes commit `index` final; {@link NEWEST_CERTIFICATE}: the newest one. */
+export interface QueryCertificate {
+  readonly kind: 'queryCertificate';
+  readonly requestId: number;
+  readonly index: number;
+}
+export type ClientMessage =
+  | Submit
+  | QueryDecision
+  | QueryCertificate
+  | { readonly kind: 'queryStats' | 'queryStatus'; readonly requestId: number }
+  /** Replaces the subscription of this session; no topics: no events. */
+  | { readonly kind: 'subscribe'; readonly requestId: number; readonly topics: readonly Topic[] };
+
+/** Of one proposal of a submit: its id once it is logged, or why it was refused. */
+export type SubmitResult =
+  | { readonly taken: true; readonly id: Uint8Array }
+  | { readonly taken: false; readonly code: string; readonly message: string };
+
+export interface DecidedProposal {
+  readonly id: Uint8Array;
+  readonly decision: DecisionName;
+  readonly reason: ReasonName;
+  /** 0 … 10000. */
+  readonly confidence: number;
+  /** Receipt code of the execution, 0 is success. u32. */
+  readonly receipt: number;
+}
+
+/** Proposals of this session were decided in commit `index`, or ran out ({@link NO_COMMIT}). Final once certified. */
+export interface DecidedPush {
+  readonly kind: 'decided';
+  readonly index: number;
+  readonly decisions: readonly DecidedProposal[];
+}
+
+/** What a node knows of one proposal. */
+export type DecisionAnswer =
+  | { readonly state: 'unknown' | 'pending' }
+  | { readonly state: 'decided' | 'certified'; readonly index: number; readonly decided: DecidedProposal };
+
+/** Who answers, and where it stands. */
+export interface NodeStatus {
+  /** Hex. */
+  readonly chainId: string;
+  readonly version: string;
+  readonly validator: number;
+  readonly validators: number;
+  readonly round: number;
+  readonly commitIndex: number;
+  readonly certifiedIndex: number;
+  /** Validators that this node has a session with, itself not among them. */
+  readonly peers: readonly number[];
+  /** Enough stake is connected, itself included, for anything to be decided. */
+  readonly ready: boolean;
+}
+
+export type NodeMessage =
+  | { readonly kind: 'submitted'; readonly requestId: number; readonly results: readonly SubmitResult[] }
+  | DecidedPush
+  /** Every commit up to `index` is final. */
+  | { readonly kind: 'certified'; readonly index: number }
+  | { readonly kind: 'decision'; readonly requestId: number; readonly answer: DecisionAnswer }
+  /** The certificate in its canonical encoding; empty when there is none for that index. */
+  | { readonly kind: 'certificate'; readonly requestId: number; readonly certificate: Uint8Array }
+  | { readonly kind: 'stats'; readonly requestId: number; readonly stats: NodeStats }
+  | { readonly kind: 'status'; readonly requestId: number; readonly status: NodeStatus }
+  | { readonly kind: 'subscribed'; readonly requestId: number }
+  /** `requestId` counts the events of a session. */
+  | { readonly kind: 'event'; readonly requestId: number; readonly event: NodeEvent }
+  /** `requestId` 0: what was sent could not be read at all. */
+  | { readonly kind: 'error'; readonly requestId: number; readonly code: string; readonly message: string };
+
+/** Encodes for the node. Throws `CLIENT_MESSAGE_BIG` when it does not fit one message: submit fewer at once. */
+export function encodeClientMessage(message: ClientMessage): Uint8Array {
+  const writer = new MessageWriter();
+  if (message.kind === 'submit') {
+    requireAtMost(message.proposals.length, MAX_SUBMIT_PROPOSALS);
+    writer.u8(KIND.SUBMIT).u32(message.requestId).u16(message.proposals.length);
+    for (const proposal of message.proposals) writer.bytes(proposal);
+  } else if (message.kind === 'queryDecision') {
+    writer.u8(KIND.QUERY_DECISION).u32(message.requestId).raw(message.id);
+  } else if (message.kind === 'queryCertificate') {
+    writer.u8(KIND.QUERY_CERTIFICATE).u32(message.requestId).u64(message.index);
+  } else if (message.kind === 'subscribe') {
+    let mask = 0;
+    for (const topic of message.topics) mask |= 1 << TOPICS.indexOf(topic);
+    writer.u8(KIND.SUBSCRIBE).u32(message.requestId).u16(mask);
+  } else {
+    writer.u8(message.kind === 'queryStats' ? KIND.QUERY_STATS : KIND.QUERY_STATUS).u32(message.requestId);
+  }
+  return finish(writer);
+}
+
+/**
+ * Decodes what a client sent. The byte strings are views of `bytes`. Throws `CLIENT_MESSAGE_BIG`, `CLIENT_KIND`,
+ * `CLIENT_TOPIC`, `CLIENT_PROPOSAL_BIG` and the codes of {@link MessageReader}.
+ */
+export function decodeClientMessage(bytes: Uint8Array): ClientMessage {
+  const reader = open(bytes);
+  const kind = reader.u8();
+  const requestId = reader.u32();
+  const message = readClientBody(kind, requestId, reader);
+  reader.end();
+  return message;
+}
+
+/** The request id of a message that may not decode, 0 if even that is missing: so that an error can name it. */
+export function requestIdOf(bytes: Uint8Array): number {
+  return bytes.length < 5 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(1, true);
+}
+
+function readClientBody(kind: number, requestId: number, reader: MessageReader): ClientMessage {
+  switch (kind) {
+    case KIND.SUBMIT: {
+      const proposals: Uint8Array[] = [];
+      const count = reader.count(MAX_SUBMIT_PROPOSALS);
+      for (let i = 0; i < count; i++) proposals.push(readProposalBytes(reader, i));
+      return { kind: 'submit', requestId, proposals };
+    }
+    case KIND.QUERY_DECISION:
+      return { kind: 'queryDecision', requestId, id: reader.raw(ID_BYTES) };
+    case KIND.QUERY_CERTIFICATE:
+      return { kind: 'queryCertificate', requestId, index: reader.u64() };
+    case KIND.QUERY_STATS:
+      return { kind: 'queryStats', requestId };
+    case KIND.QUERY_STATUS:
+      return { kind: 'queryStatus', requestId };
+    case KIND.SUBSCRIBE:
+      return { kind: 'subscribe', requestId, topics: readTopics(reader) };
+    default:
+      throw new PqError(
+        'CLIENT_KIND',
+        `No message of a client begins with ${kind}; speak version 1 of the client protocol.`,
+        { kind },
+      );
+  }
+}
+
+function readProposalBytes(reader: MessageReader, position: number): Uint8Array {
+  const length = reader.u16();
+  if (length > MAX_PROPOSAL_BYTES) {
+    throw new PqError(
+      'CLIENT_PROPOSAL_BIG',
+      `Proposal ${position} has ${length} bytes; at most ${MAX_PROPOSAL_BYTES} are taken.`,
+      {
+        position,
+        length,
+        limit: MAX_PROPOSAL_BYTES,
+      },
+    );
+  }
+  return reader.raw(length);
+}
+
+function readTopics(reader: MessageReader): Topic[] {
+  const mask = reader.u16();
+  if (mask >= 1 << TOPICS.length) throw new PqError('CLIENT_TOPIC', 'There is no such topic.', { mask });
+  return TOPICS.filter((_, bit) => (mask & (1 << bit)) !== 0);
+}
+
+/** Encodes for a client: one message, or several where the answer is long. Send them in order. */
+export function encodeNodeMessage(message: NodeMessage): Uint8Array[] {
+  switch (message.kind) {
+    case 'certificate':
+      return encodeParts(KIND.CERTIFICATE, message.requestId, message.certificate);
+    case 'stats':
+      return encodeParts(KIND.STATS, message.requestId, json(message.stats));
+    case 'status':
+      return encodeParts(KIND.STATUS, message.requestId, json(message.status));
+    case 'event':
+      return encodeParts(KIND.EVENT, message.requestId, json(message.event));
+    default:
+      return [encodeShort(message)];
+  }
+}
+
+type ShortMessage = Exclude<NodeMessage, { kind: 'certificate' | 'stats' | 'status' | 'event' }>;
+
+function encodeShort(message: ShortMessage): Uint8Array {
+  const writer = new MessageWriter();
+  switch (message.kind) {
+    case 'submitted':
+      requireAtMost(message.results.length, MAX_SUBMIT_PROPOSALS);
+      writer.u8(KIND.SUBMITTED).u32(message.requestId).u16(message.results.length);
+      for (const result of message.results) writeResult(writer, result);
+      break;
+    case 'decided':
+      requireAtMost(message.decisions.length, MAX_PUSH_DECISIONS);
+      writer.u8(KIND.DECIDED).u64(message.index).u16(message.decisions.length);
+      for (const decided of message.decisions) writeDecided(writer, decided);
+      break;
+    case 'certified':
+      writer.u8(KIND.CERTIFIED).u64(message.index);
+      break;
+    case 'decision':
+      writer.u8(KIND.DECISION).u32(message.requestId).u8(STATES.indexOf(message.answer.state));
+      if ('index' in message.answer) writeDecided(writer.u64(message.answer.index), message.answer.decided);
+      break;
+    case 'subscribed':
+      writer.u8(KIND.SUBSCRIBED).u32(message.requestId);
+      break;
+    case 'error':
+      writer.u8(KIND.ERROR).u32(message.requestId);
+      writer.text(message.code, MAX_ERROR_CODE_BYTES).text(message.message, MAX_ERROR_MESSAGE_BYTES);
+      break;
+  }
+  return finish(writer);
+}
+
+const STATES = ['unknown', 'pending', 'decided', 'certified'] as const;
+const DECISIONS = Object.keys(DECISION) as DecisionName[];
+const REASONS = Object.keys(REASON) as ReasonName[];
+
+function writeResult(writer: MessageWriter, result: SubmitResult): void {
+  if (result.taken) writer.u8(1).raw(result.id);
+  else writer.u8(0).text(result.code, MAX_ERROR_CODE_BYTES).text(result.message, MAX_ERROR_MESSAGE_BYTES);
+}
+
+function readResult(reader: MessageReader): SubmitResult {
+  if (readFlag(reader)) return { taken: true, id: reader.raw(ID_BYTES) };
+  return { taken: false, code: reader.text(MAX_ERROR_CODE_BYTES), message: reader.text(MAX_ERROR_MESSAGE_BYTES) };
+}
+
+function readFlag(reader: MessageReader): boolean {
+  return pick([false, true], reader.u8());
+}
+
+function writeDecided(writer: MessageWriter, decided: DecidedProposal): void {
+  writer.raw(decided.id).u8(DECISION[decided.decision]).u8(REASON[decided.reason]);
+  writer.u16(decided.confidence).u32(decided.receipt);
+}
+
+function readDecided(reader: MessageReader): DecidedProposal {
+  const id = reader.raw(ID_BYTES);
+  const decision = reader.u8();
+  const reason = reader.u8();
+  return {
+    id,
+    decision: pick(
+      DECISIONS,
+      DECISIONS.findIndex((name) => DECISION[name] === decision),
+    ),
+    reason: pick(
+      REASONS,
+      REASONS.findIndex((name) => REASON[name] === reason),
+    ),
+    confidence: reader.u16(),
+    receipt: reader.u32(),
+  };
+}
+
+/** Reads what a node sends, and puts long answers together. One per session. */
+export class NodeMessageReader {
+  readonly #parts = new PartAssembler();
+
+  /** The message that `bytes` is or completes; null while parts are missing. Throws `CLIENT_…` codes. */
+  read(bytes: Uint8Array): NodeMessage | null {
+    const reader = open(bytes);
+    const kind = reader.u8();
+    if (kind >= KIND.CERTIFICATE && kind <= KIND.EVENT && kind !== KIND.SUBSCRIBED) {
+      const whole = this.#parts.add(kind, reader);
+      return whole === null ? null : toLongMessage(kind, whole.requestId, whole.bytes);
+    }
+    const message = readShort(kind, reader);
+    reader.end();
+    return message;
+  }
+}
+
+function toLongMessage(kind: number, requestId: number, bytes: Uint8Array): NodeMessage {
+  if (kind === KIND.CERTIFICATE) return { kind: 'certificate', requestId, certificate: bytes };
+  const value = decodeJson(bytes);
+  if (kind === KIND.STATS) return { kind: 'stats', requestId, stats: value as unknown as NodeStats };
+  if (kind === KIND.STATUS) return { kind: 'status', requestId, status: value as unknown as NodeStatus };
+  if (!TOPICS.some((topic) => topic === value.type)) throw new PqError('CLIENT_TOPIC', 'An event has no known type.');
+  return { kind: 'event', requestId, event: value as unknown as NodeEvent };
+}
+
+function readShort(kind: number, reader: MessageReader): ShortMessage {
+  switch (kind) {
+    case KIND.SUBMITTED: {
+      const requestId = reader.u32();
+      const count = reader.count(MAX_SUBMIT_PROPOSALS);
+      return { kind: 'submitted', requestId, results: Array.from({ length: count }, () => readResult(reader)) };
+    }
+    case KIND.DECIDED: {
+      const index = reader.u64();
+      const count = reader.count(MAX_PUSH_DECISIONS);
+      return { kind: 'decided', index, decisions: Array.from({ length: count }, () => readDecided(reader)) };
+    }
+    case KIND.CERTIFIED:
+      return { kind: 'certified', index: reader.u64() };
+    case KIND.DECISION: {
+      const requestId = reader.u32();
+      const state = pick(STATES, reader.u8());
+      if (state === 'unknown' || state === 'pending') return { kind: 'decision', requestId, answer: { state } };
+      return { kind: 'decision', requestId, answer: { state, index: reader.u64(), decided: readDecided(reader) } };
+    }
+    case KIND.SUBSCRIBED:
+      return { kind: 'subscribed', requestId: reader.u32() };
+    case KIND.ERROR:
+      return {
+        kind: 'error',
+        requestId: reader.u32(),
+        code: reader.text(MAX_ERROR_CODE_BYTES),
+        message: reader.text(MAX_ERROR_MESSAGE_BYTES),
+      };
+    default:
+      throw new PqError('CLIENT_KIND', `No message of a node begins with ${kind}; the node speaks another version.`, {
+        kind,
+      });
+  }
+}
+
+function pick<Value>(values: readonly Value[], position: number): Value {
+  const value = values[position];
+  if (value === undefined)
+    throw new PqError('CLIENT_ENUM', 'A field holds a number that has no meaning.', { position });
+  return value;
+}
+
+function json(value: object): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+function open(bytes: Uint8Array): MessageReader {
+  if (bytes.length > MAX_CLIENT_MESSAGE_BYTES) refuseBig(bytes.length);
+  return new MessageReader(bytes);
+}
+
+function finish(writer: MessageWriter): Uint8Array {
+  if (writer.length > MAX_CLIENT_MESSAGE_BYTES) refuseBig(writer.length);
+  return writer.finish();
+}
+
+function requireAtMost(count: number, limit: number): void {
+  if (count > limit)
+    throw new PqError('CLIENT_LIMIT', `Send at most ${limit} entries in one message.`, { count, limit });
+}
+
+function refuseBig(length: number): never {
+  throw new PqError(
+    'CLIENT_MESSAGE_BIG',
+    `A message has ${length} bytes; at most ${MAX_CLIENT_MESSAGE_BYTES} are taken: send less at once.`,
+    {
+      length,
+      limit: MAX_CLIENT_MESSAGE_BYTES,
+    },
+  );
+}
