@@ -2,14 +2,13 @@
  * What a client and a node say to each other inside a QZMQ client session: one message per session message, one kind
  * byte first, integers little-endian. Proposals and decisions are binary; what is rare and for people is JSON.
  *
- * Every message fits {@link MAX_CLIENT_MESSAGE_BYTES}; longer answers travel in parts, which {@link NodeMessageReader}
- * puts together. Both decoders refuse what is not exactly an encoding with a coded error (`CLIENT_…`).
+ * Every message fits {@link MAX_CLIENT_MESSAGE_BYTES}; longer answers travel in parts (`client-answers.ts`,
+ * where the node's half is encoded and decoded). Decoders refuse what is not exactly an encoding with a coded error (`CLIENT_…`).
  */
 import { MAX_PROPOSAL_BYTES } from '../core/limits.ts';
-import { DECISION, type DecisionName, REASON, type ReasonName } from '../core/types.ts';
+import type { DecisionName, ReasonName } from '../core/types.ts';
 import { PqError } from '../errors.ts';
 import { MessageReader, MessageWriter } from './client-codec.ts';
-import { decodeJson, encodeParts, PartAssembler } from './client-parts.ts';
 import type { NodeEvent, NodeStats } from './events.ts';
 
 /** One message, kind byte included. Fits one transport record. */
@@ -25,7 +24,7 @@ export const NEWEST_CERTIFICATE = 0;
 /** Meaning of index 0 in {@link DecidedPush}: these ran out before they were opened, so no commit holds them. */
 export const NO_COMMIT = 0;
 
-const ID_BYTES = 32;
+export const ID_BYTES = 32;
 
 /** What can be subscribed to: the types of {@link NodeEvent}. The position is the bit on the wire. */
 export const TOPICS = [
@@ -42,7 +41,7 @@ export const TOPICS = [
 export type Topic = (typeof TOPICS)[number];
 
 /** First byte of a message. Below 64: from the client; from 64: from the node. */
-const KIND = {
+export const KIND = {
   SUBMIT: 1,
   QUERY_DECISION: 2,
   QUERY_CERTIFICATE: 3,
@@ -165,7 +164,7 @@ export function encodeClientMessage(message: ClientMessage): Uint8Array {
   } else {
     writer.u8(message.kind === 'queryStats' ? KIND.QUERY_STATS : KIND.QUERY_STATUS).u32(message.requestId);
   }
-  return finish(writer);
+  return finishMessage(writer);
 }
 
 /**
@@ -173,7 +172,7 @@ export function encodeClientMessage(message: ClientMessage): Uint8Array {
  * `CLIENT_TOPIC`, `CLIENT_PROPOSAL_BIG` and the codes of {@link MessageReader}.
  */
 export function decodeClientMessage(bytes: Uint8Array): ClientMessage {
-  const reader = open(bytes);
+  const reader = openMessage(bytes);
   const kind = reader.u8();
   const requestId = reader.u32();
   const message = readClientBody(kind, requestId, reader);
@@ -235,182 +234,20 @@ function readTopics(reader: MessageReader): Topic[] {
   return TOPICS.filter((_, bit) => (mask & (1 << bit)) !== 0);
 }
 
-/** Encodes for a client: one message, or several where the answer is long. Send them in order. */
-export function encodeNodeMessage(message: NodeMessage): Uint8Array[] {
-  switch (message.kind) {
-    case 'certificate':
-      return encodeParts(KIND.CERTIFICATE, message.requestId, message.certificate);
-    case 'stats':
-      return encodeParts(KIND.STATS, message.requestId, json(message.stats));
-    case 'status':
-      return encodeParts(KIND.STATUS, message.requestId, json(message.status));
-    case 'event':
-      return encodeParts(KIND.EVENT, message.requestId, json(message.event));
-    default:
-      return [encodeShort(message)];
-  }
-}
-
-type ShortMessage = Exclude<NodeMessage, { kind: 'certificate' | 'stats' | 'status' | 'event' }>;
-
-function encodeShort(message: ShortMessage): Uint8Array {
-  const writer = new MessageWriter();
-  switch (message.kind) {
-    case 'submitted':
-      requireAtMost(message.results.length, MAX_SUBMIT_PROPOSALS);
-      writer.u8(KIND.SUBMITTED).u32(message.requestId).u16(message.results.length);
-      for (const result of message.results) writeResult(writer, result);
-      break;
-    case 'decided':
-      requireAtMost(message.decisions.length, MAX_PUSH_DECISIONS);
-      writer.u8(KIND.DECIDED).u64(message.index).u16(message.decisions.length);
-      for (const decided of message.decisions) writeDecided(writer, decided);
-      break;
-    case 'certified':
-      writer.u8(KIND.CERTIFIED).u64(message.index);
-      break;
-    case 'decision':
-      writer.u8(KIND.DECISION).u32(message.requestId).u8(STATES.indexOf(message.answer.state));
-      if ('index' in message.answer) writeDecided(writer.u64(message.answer.index), message.answer.decided);
-      break;
-    case 'subscribed':
-      writer.u8(KIND.SUBSCRIBED).u32(message.requestId);
-      break;
-    case 'error':
-      writer.u8(KIND.ERROR).u32(message.requestId);
-      writer.text(message.code, MAX_ERROR_CODE_BYTES).text(message.message, MAX_ERROR_MESSAGE_BYTES);
-      break;
-  }
-  return finish(writer);
-}
-
-const STATES = ['unknown', 'pending', 'decided', 'certified'] as const;
-const DECISIONS = Object.keys(DECISION) as DecisionName[];
-const REASONS = Object.keys(REASON) as ReasonName[];
-
-function writeResult(writer: MessageWriter, result: SubmitResult): void {
-  if (result.taken) writer.u8(1).raw(result.id);
-  else writer.u8(0).text(result.code, MAX_ERROR_CODE_BYTES).text(result.message, MAX_ERROR_MESSAGE_BYTES);
-}
-
-function readResult(reader: MessageReader): SubmitResult {
-  if (readFlag(reader)) return { taken: true, id: reader.raw(ID_BYTES) };
-  return { taken: false, code: reader.text(MAX_ERROR_CODE_BYTES), message: reader.text(MAX_ERROR_MESSAGE_BYTES) };
-}
-
-function readFlag(reader: MessageReader): boolean {
-  return pick([false, true], reader.u8());
-}
-
-function writeDecided(writer: MessageWriter, decided: DecidedProposal): void {
-  writer.raw(decided.id).u8(DECISION[decided.decision]).u8(REASON[decided.reason]);
-  writer.u16(decided.confidence).u32(decided.receipt);
-}
-
-function readDecided(reader: MessageReader): DecidedProposal {
-  const id = reader.raw(ID_BYTES);
-  const decision = reader.u8();
-  const reason = reader.u8();
-  return {
-    id,
-    decision: pick(
-      DECISIONS,
-      DECISIONS.findIndex((name) => DECISION[name] === decision),
-    ),
-    reason: pick(
-      REASONS,
-      REASONS.findIndex((name) => REASON[name] === reason),
-    ),
-    confidence: reader.u16(),
-    receipt: reader.u32(),
-  };
-}
-
-/** Reads what a node sends, and puts long answers together. One per session. */
-export class NodeMessageReader {
-  readonly #parts = new PartAssembler();
-
-  /** The message that `bytes` is or completes; null while parts are missing. Throws `CLIENT_…` codes. */
-  read(bytes: Uint8Array): NodeMessage | null {
-    const reader = open(bytes);
-    const kind = reader.u8();
-    if (kind >= KIND.CERTIFICATE && kind <= KIND.EVENT && kind !== KIND.SUBSCRIBED) {
-      const whole = this.#parts.add(kind, reader);
-      return whole === null ? null : toLongMessage(kind, whole.requestId, whole.bytes);
-    }
-    const message = readShort(kind, reader);
-    reader.end();
-    return message;
-  }
-}
-
-function toLongMessage(kind: number, requestId: number, bytes: Uint8Array): NodeMessage {
-  if (kind === KIND.CERTIFICATE) return { kind: 'certificate', requestId, certificate: bytes };
-  const value = decodeJson(bytes);
-  if (kind === KIND.STATS) return { kind: 'stats', requestId, stats: value as unknown as NodeStats };
-  if (kind === KIND.STATUS) return { kind: 'status', requestId, status: value as unknown as NodeStatus };
-  if (!TOPICS.some((topic) => topic === value.type)) throw new PqError('CLIENT_TOPIC', 'An event has no known type.');
-  return { kind: 'event', requestId, event: value as unknown as NodeEvent };
-}
-
-function readShort(kind: number, reader: MessageReader): ShortMessage {
-  switch (kind) {
-    case KIND.SUBMITTED: {
-      const requestId = reader.u32();
-      const count = reader.count(MAX_SUBMIT_PROPOSALS);
-      return { kind: 'submitted', requestId, results: Array.from({ length: count }, () => readResult(reader)) };
-    }
-    case KIND.DECIDED: {
-      const index = reader.u64();
-      const count = reader.count(MAX_PUSH_DECISIONS);
-      return { kind: 'decided', index, decisions: Array.from({ length: count }, () => readDecided(reader)) };
-    }
-    case KIND.CERTIFIED:
-      return { kind: 'certified', index: reader.u64() };
-    case KIND.DECISION: {
-      const requestId = reader.u32();
-      const state = pick(STATES, reader.u8());
-      if (state === 'unknown' || state === 'pending') return { kind: 'decision', requestId, answer: { state } };
-      return { kind: 'decision', requestId, answer: { state, index: reader.u64(), decided: readDecided(reader) } };
-    }
-    case KIND.SUBSCRIBED:
-      return { kind: 'subscribed', requestId: reader.u32() };
-    case KIND.ERROR:
-      return {
-        kind: 'error',
-        requestId: reader.u32(),
-        code: reader.text(MAX_ERROR_CODE_BYTES),
-        message: reader.text(MAX_ERROR_MESSAGE_BYTES),
-      };
-    default:
-      throw new PqError('CLIENT_KIND', `No message of a node begins with ${kind}; the node speaks another version.`, {
-        kind,
-      });
-  }
-}
-
-function pick<Value>(values: readonly Value[], position: number): Value {
-  const value = values[position];
-  if (value === undefined)
-    throw new PqError('CLIENT_ENUM', 'A field holds a number that has no meaning.', { position });
-  return value;
-}
-
-function json(value: object): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
-}
-
-function open(bytes: Uint8Array): MessageReader {
+/** Throws `CLIENT_MESSAGE_BIG`. */
+export function openMessage(bytes: Uint8Array): MessageReader {
   if (bytes.length > MAX_CLIENT_MESSAGE_BYTES) refuseBig(bytes.length);
   return new MessageReader(bytes);
 }
 
-function finish(writer: MessageWriter): Uint8Array {
+/** Throws `CLIENT_MESSAGE_BIG`. */
+export function finishMessage(writer: MessageWriter): Uint8Array {
   if (writer.length > MAX_CLIENT_MESSAGE_BYTES) refuseBig(writer.length);
   return writer.finish();
 }
 
-function requireAtMost(count: number, limit: number): void {
+/** Throws `CLIENT_LIMIT`. */
+export function requireAtMost(count: number, limit: number): void {
   if (count > limit)
     throw new PqError('CLIENT_LIMIT', `Send at most ${limit} entries in one message.`, { count, limit });
 }
