@@ -35,6 +35,8 @@ export const MAX_SYNC_COMMITS = 32;
 export const COMMIT_VOTE_WINDOW = 1000;
 /** Commits that one certificate may chain from its first to the voted one. */
 export const MAX_CERTIFICATE_COMMITS = 100;
+/** Rounds whose drawn leaders are remembered. */
+export const MAX_MEMOISED_LEADER_ROUNDS = 1024;
 /** Proposals waiting to be put into an own block. */
 export const MAX_MEMPOOL_PROPOSALS = 20_000;
 export const MAX_MEMPOOL_BYTES = 64 * 1024 * 1024;
@@ -47,3 +49,23 @@ export const CONFIDENCE_MAX = 10_000;
 /** The ML-DSA-65 sizes of FIPS 204, table 2. */
 export const PUBLIC_KEY_BYTES = 1952;
 export const SIGNATURE_BYTES = 3309;
+/** Blocks held in the DAG: (GC depth + uncommitted rounds) × validators, with room for equivocations. */
+export const MAX_DAG_BLOCKS = 1 << 17;
+/** Signature checks asked for and not answered, per peer. */
+export const MAX_VERIFYING_PER_PEER = 512;
+/** Encoded votes that an honest proposer puts into one header. */
+export const MAX_VOTES_BYTES = 14 * 1024;
+/** Proposals open at once: opened by a commit and not decided. */
+export const MAX_OPEN_PROPOSALS = 1 << 17;
+/** Conflict keys claimed at once (claims end with the claimer's expiry). */
+export const MAX_CLAIMED_KEYS = 1 << 22;
+/** Commits ordered and not executed above which an honest proposer sends no payload. */
+export const MAX_EXECUTION_LAG = 64;
+/** A peer this many commits ahead is followed by commit sync; below it, by fetching blocks. */
+export const SYNC_LAG_COMMITS = 16;
+/** How long a missing parent may still arrive by itself before it is asked for, in milliseconds. */
+export const FETCH_DELAY_MS = 10;
+/** The leader timeout grows at most by this factor while nothing commits. */
+export const MAX_TIMEOUT_FACTOR = 10;
+/** A leader that had no block in this many rounds is not waited for. */
+export const LEADER_ACTIVE_ROUNDS = 8;
