@@ -1,0 +1,271 @@
+/**
+ * A client of a node: hands in proposals and follows each to its certified decision, asks for certificates and figures,
+ * listens to events; with `reconnect` it survives the node going away and asks again for all it waits for.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { PqError } from '../errors.ts';
+import { NodeMessageReader } from './client-answers.ts';
+import { Followed, type FollowedEntry, type FollowedProposal } from './client-followed.ts';
+import {
+  type ClientMessage,
+  type DecisionAnswer,
+  encodeClientMessage,
+  MAX_CLIENT_MESSAGE_BYTES,
+  MAX_SUBMIT_PROPOSALS,
+  type NodeMessage,
+  type NodeStatus,
+  type Topic,
+} from './client-protocol.ts';
+import { ClientRequests } from './client-requests.ts';
+import type { NodeEvent, NodeStats } from './events.ts';
+
+/** What a client needs of a session: QZMQ gives one, a test any pair of ends. */
+export interface ClientLink {
+  send(message: Uint8Array): void;
+  onMessage(handler: (message: Uint8Array) => void): void;
+  /** Called once, when nothing can be sent or received any more. */
+  onClose(handler: (reason: Error | undefined) => void): void;
+  close(): Promise<void> | void;
+}
+
+export interface ClientOptions {
+  /** Opens a session; called again after a loss when `reconnect` is on. */
+  readonly connect: () => Promise<ClientLink>;
+  /** Default false: a lost session rejects everything that waits with `CLIENT_DISCONNECTED`. */
+  readonly reconnect?: boolean;
+  /** Called with every problem that is not the answer to a call: lost sessions, unreadable messages. */
+  readonly onProblem?: (error: PqError) => void;
+}
+
+/** Between two attempts to reconnect; doubles up to the second. Milliseconds. */
+const RETRY_MIN_MS = 100;
+const RETRY_MAX_MS = 3000;
+/** Kind, request id and count in front of the proposals of one submit. */
+const SUBMIT_HEAD_BYTES = 7;
+const LENGTH_BYTES = 2;
+
+export class Client {
+  readonly #options: ClientOptions;
+  readonly #requests = new ClientRequests();
+  readonly #followed = new Followed();
+  #link: ClientLink | null = null;
+  #topics: readonly Topic[] = [];
+  #onEvent: (event: NodeEvent) => void = () => {};
+  #closed = false;
+
+  private constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /** Connects once; the first failure is thrown, also with `reconnect`. */
+  static async connect(options: ClientOptions): Promise<Client> {
+    const client = new Client(options);
+    client.#attach(await options.connect());
+    return client;
+  }
+
+  /** Proposals that have no final answer yet. */
+  get pending(): number {
+    return this.#followed.pending;
+  }
+
+  /**
+   * Hands in proposals (canonical encodings) in as many messages as it takes, and follows each; a refused one rejects
+   * with the node's code. Throws `CLIENT_CLOSED`, `CLIENT_PENDING`.
+   */
+  submit(proposals: readonly Uint8Array[]): FollowedProposal[] {
+    if (this.#closed) throw closedError();
+    const entries = this.#followed.add(proposals);
+    this.#send(entries);
+    return entries.map((entry) => entry.handle);
+  }
+
+  async status(): Promise<NodeStatus> {
+    return (await this.#ask('status', (requestId) => ({ kind: 'queryStatus', requestId }))).status;
+  }
+
+  async stats(): Promise<NodeStats> {
+    return (await this.#ask('stats', (requestId) => ({ kind: 'queryStats', requestId }))).stats;
+  }
+
+  /** The encoded certificate of commit `index` (0: the newest), or null when the node has none. */
+  async certificate(index: number): Promise<Uint8Array | null> {
+    const answer = await this.#ask('certificate', (requestId) => ({ kind: 'queryCertificate', requestId, index }));
+    return answer.certificate.length === 0 ? null : answer.certificate;
+  }
+
+  /** What the node knows of any proposal, own or not. */
+  async decision(id: Uint8Array): Promise<DecisionAnswer> {
+    return (await this.#ask('decision', (requestId) => ({ kind: 'queryDecision', requestId, id }))).answer;
+  }
+
+  /** Listens to events of these topics from now on, in place of those before; over reconnects too. */
+  async subscribe(topics: readonly Topic[], onEvent: (event: NodeEvent) => void): Promise<void> {
+    this.#topics = topics;
+    this.#onEvent = onEvent;
+    await this.#ask('subscribed', (requestId) => ({ kind: 'subscribe', requestId, topics }));
+  }
+
+  /** Ends the session. What still waits rejects with `CLIENT_CLOSED`. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#requests.rejectAll(closedError());
+    this.#followed.rejectAll(closedError());
+    const link = this.#link;
+    this.#link = null;
+    await link?.close();
+  }
+
+  #attach(link: ClientLink): void {
+    const reader = new NodeMessageReader();
+    this.#link = link;
+    link.onMessage((bytes) => this.#receive(reader, bytes));
+    link.onClose((reason) => this.#lost(link, reason));
+  }
+
+  #receive(reader: NodeMessageReader, bytes: Uint8Array): void {
+    let message: NodeMessage | null;
+    try {
+      message = reader.read(bytes);
+    } catch (error) {
+      this.#problem(error);
+      return;
+    }
+    if (message !== null) this.#handle(message);
+  }
+
+  #handle(message: NodeMessage): void {
+    if (message.kind === 'event') this.#onEvent(message.event);
+    else if (message.kind === 'certified') this.#followed.certified(message.index);
+    else if (message.kind === 'decided') {
+      for (const decision of message.decisions) this.#followed.decided(message.index, decision);
+    } else if (!this.#requests.answer(message) && message.kind === 'error') {
+      this.#problem(new PqError(message.code, message.message));
+    }
+  }
+
+  #lost(link: ClientLink, cause: Error | undefined): void {
+    if (this.#link !== link) return;
+    this.#link = null;
+    const error = disconnectedError(cause);
+    this.#requests.rejectAll(error);
+    this.#problem(error);
+    if (this.#options.reconnect === true) void this.#reconnect();
+    else this.#followed.rejectAll(error);
+  }
+
+  async #reconnect(): Promise<void> {
+    for (let waitMs = RETRY_MIN_MS; !this.#closed; waitMs = Math.min(2 * waitMs, RETRY_MAX_MS)) {
+      await delay(waitMs);
+      try {
+        const link = await this.#options.connect();
+        if (this.#closed) await link.close();
+        else this.#resume(link);
+        return;
+      } catch (error) {
+        this.#problem(error);
+      }
+    }
+  }
+
+  /** Takes up on a new session what the lost one left: events, unanswered submits, missing decisions. */
+  #resume(link: ClientLink): void {
+    this.#attach(link);
+    const report = (error: unknown): void => this.#problem(error);
+    if (this.#topics.length > 0) this.subscribe(this.#topics, this.#onEvent).catch(report);
+    for (const entry of this.#followed.unfinished()) this.#askAgain(entry).catch(report);
+    // The same bytes have the same id: a node that took them before says so again.
+    this.#send(this.#followed.unacknowledged());
+  }
+
+  async #askAgain(entry: FollowedEntry): Promise<void> {
+    if (entry.acknowledged === null) return;
+    const answer = await this.decision(entry.acknowledged.id);
+    if (answer.state === 'pending') return;
+    if (answer.state === 'unknown') {
+      const error = new PqError(
+        'PROPOSAL_UNKNOWN',
+        'The node does not know this proposal: it lost its data. Submit it again.',
+      );
+      this.#followed.reject([entry], error);
+      return;
+    }
+    this.#followed.decided(answer.index, answer.decided);
+    if (answer.state === 'certified') this.#followed.certified(answer.index);
+  }
+
+  /** Sends entries in messages that fit. Without a session they wait for the next one. */
+  #send(entries: readonly FollowedEntry[]): void {
+    if (this.#link === null) return;
+    for (const batch of batches(entries)) {
+      const proposals = batch.map((entry) => entry.bytes);
+      this.#ask('submitted', (requestId) => ({ kind: 'submit', requestId, proposals })).then(
+        (answer) => this.#followed.acknowledge(batch, answer.results),
+        (error: unknown) => this.#submitFailed(batch, error),
+      );
+    }
+  }
+
+  #submitFailed(batch: readonly FollowedEntry[], error: unknown): void {
+    const known = asPqError(error);
+    // A lost session says nothing about the proposals: with `reconnect` they are submitted again on the next one.
+    if (known.code === 'CLIENT_DISCONNECTED' && this.#options.reconnect === true) return;
+    this.#followed.reject(batch, known);
+  }
+
+  async #ask<Kind extends AnswerKind>(
+    kind: Kind,
+    build: (requestId: number) => ClientMessage,
+  ): Promise<Extract<NodeMessage, { kind: Kind }>> {
+    if (this.#closed) throw closedError();
+    if (this.#link === null) throw disconnectedError(undefined);
+    const { requestId, answer } = this.#requests.open();
+    try {
+      this.#link.send(encodeClientMessage(build(requestId)));
+    } catch (error) {
+      this.#requests.abandon(requestId);
+      throw error;
+    }
+    const message = await answer;
+    if (message.kind !== kind)
+      throw new PqError('CLIENT_ANSWER', `The node answered with ${message.kind} where ${kind} was due.`);
+    return message as Extract<NodeMessage, { kind: Kind }>;
+  }
+
+  #problem(error: unknown): void {
+    this.#options.onProblem?.(asPqError(error));
+  }
+}
+
+type AnswerKind = 'submitted' | 'decision' | 'certificate' | 'stats' | 'status' | 'subscribed';
+
+/** Cuts a list into runs that fit one message each. */
+function* batches(entries: readonly FollowedEntry[]): Generator<FollowedEntry[]> {
+  let batch: FollowedEntry[] = [];
+  let bytes = SUBMIT_HEAD_BYTES;
+  for (const entry of entries) {
+    const more = LENGTH_BYTES + entry.bytes.length;
+    if (batch.length > 0 && (batch.length === MAX_SUBMIT_PROPOSALS || bytes + more > MAX_CLIENT_MESSAGE_BYTES)) {
+      yield batch;
+      batch = [];
+      bytes = SUBMIT_HEAD_BYTES;
+    }
+    batch.push(entry);
+    bytes += more;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function asPqError(error: unknown): PqError {
+  return error instanceof PqError ? error : new PqError('CLIENT_FAILED', String(error), {}, error);
+}
+
+function closedError(): PqError {
+  return new PqError('CLIENT_CLOSED', 'The client was closed.');
+}
+
+function disconnectedError(cause: Error | undefined): PqError {
+  const why = cause === undefined ? '' : `: ${cause.message}`;
+  return new PqError('CLIENT_DISCONNECTED', `The session with the node is lost${why}.`, {}, cause);
+}
