@@ -35,6 +35,10 @@ export const MAX_SYNC_COMMITS = 32;
 export const COMMIT_VOTE_WINDOW = 1000;
 /** Commits that one certificate may chain from its first to the voted one. */
 export const MAX_CERTIFICATE_COMMITS = 100;
+/** Blocks that one commit orders, as commit sync carries them: GC depth × validators, twice over. */
+export const MAX_COMMIT_BLOCKS = 16_384;
+/** One encoded message. The largest is an answer of commit sync with a certificate of 128 signers (≈ 1 MB). */
+export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Rounds whose drawn leaders are remembered. */
 export const MAX_MEMOISED_LEADER_ROUNDS = 1024;
 /** Proposals waiting to be put into an own block. */
