@@ -1,0 +1,326 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { open, type RootDatabase } from 'lmdb';
+import { PqError } from '../errors.ts';
+import { DirectoryLock } from './directory-lock.ts';
+import { storageError } from './durable-file.ts';
+import { type LogStats, SEGMENT_BYTES, WriteAheadLog } from './log.ts';
+import { decodeOperations, encodeOperations, type Operation } from './operation.ts';
+
+/** How long an operation waits for others before it goes to LMDB. */
+const FLUSH_DELAY_MS = 50;
+/** A batch is written at once when it has this many operations. */
+const FLUSH_OPERATIONS = 1000;
+/** Above these, `sync()` waits until LMDB has caught up; above twice as much, `write()` throws. */
+const MAX_OVERLAY_OPERATIONS = 100_000;
+const MAX_OVERLAY_BYTES = 128 * 1024 * 1024;
+/** Until a failed flush is tried again. */
+const FLUSH_RETRY_MS = 1000;
+/** Entries read from LMDB at once by a range. */
+const PAGE_ENTRIES = 64;
+/** The last log frame that LMDB holds completely. Sorts before every other key. */
+const FLUSHED_KEY = Buffer.from([0, 0]);
+
+export type Key = Uint8Array;
+
+/** An operation that LMDB does not have yet. */
+interface Queued {
+  readonly operation: Operation;
+  readonly name: string;
+  readonly sequence: number;
+}
+
+export interface DatabaseOptions {
+  /** Size of a log segment in bytes. */
+  readonly segmentBytes?: number;
+}
+
+export interface DatabaseStats {
+  readonly log: LogStats;
+  /** Operations and bytes that LMDB does not have yet. */
+  readonly overlayOperations: number;
+  readonly overlayBytes: number;
+  readonly flushedSequence: number;
+  readonly flushes: number;
+  /** Code of the failure of the latest flush, if it failed. */
+  readonly flushFailure: string | undefined;
+}
+
+/**
+ * An ordered map of bytes to bytes that survives crashes: every write goes to the log first, and in batches to LMDB
+ * behind it. Reads see every write at once, through an overlay of what LMDB does not have yet.
+ */
+export class Database {
+  readonly #lock: DirectoryLock;
+  readonly #lmdb: RootDatabase<Uint8Array, Uint8Array>;
+  #log!: WriteAheadLog;
+  #queue: Queued[] = [];
+  #latest = new Map<string, Queued>();
+  #overlayBytes = 0;
+  #flushed: number;
+  #flushes = 0;
+  #flushFailure: PqError | undefined;
+  #flushing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  private constructor(lock: DirectoryLock, lmdb: RootDatabase<Uint8Array, Uint8Array>) {
+    this.#lock = lock;
+    this.#lmdb = lmdb;
+    const flushed = lmdb.get(FLUSHED_KEY);
+    this.#flushed = flushed ? Number(Buffer.from(flushed).readBigUInt64BE(0)) : 0;
+  }
+
+  /** Opens a directory, created if missing, and brings LMDB up to the log. Throws `STORE_LOCKED`, `STORE_CORRUPT`, `STORE_DISK_FULL`, `STORE_IO_FAILED`. */
+  static async open(directory: string, options: DatabaseOptions = {}): Promise<Database> {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const lock = DirectoryLock.acquire(directory);
+    let lmdb: RootDatabase<Uint8Array, Uint8Array> | undefined;
+    try {
+      lmdb = openLmdb(join(directory, 'lmdb'));
+      const database = new Database(lock, lmdb);
+      await database.#replay(join(directory, 'log'), options.segmentBytes ?? SEGMENT_BYTES);
+      return database;
+    } catch (error) {
+      await lmdb?.close();
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** The value of a key. Not to be changed. */
+  get(key: Key): Uint8Array | undefined {
+    const queued = this.#latest.get(nameOf(key));
+    if (!queued) return this.#lmdb.get(key);
+    return queued.operation.value;
+  }
+
+  /**
+   * Entries with from ≤ key < to, in byte order. Consistent page by page: a long walk sees writes made meanwhile to keys
+   * that it has not reached.
+   */
+  *range(from: Key, to: Key): Generator<readonly [key: Buffer, value: Uint8Array]> {
+    for (let start: Buffer = Buffer.from(from); ; ) {
+      const page = this.#page(start, to);
+      for (const entry of page.entries) yield entry;
+      if (!page.next) return;
+      start = page.next;
+    }
+  }
+
+  /** The entry with the highest key in from ≤ key < to. */
+  last(from: Key, to: Key): readonly [key: Buffer, value: Uint8Array] | undefined {
+    const [low, high] = [nameOf(from), nameOf(to)];
+    let best = '';
+    for (const [name, queued] of this.#latest) {
+      if (queued.operation.value && name >= low && name < high && name > best) best = name;
+    }
+    for (const { key, value } of this.#lmdb.getRange({ start: to, end: from, reverse: true, exclusiveStart: true })) {
+      const name = nameOf(key);
+      if (name <= best) break;
+      if (name >= low && name < high && !this.#latest.has(name)) return [Buffer.from(key), value];
+    }
+    return best === '' ? undefined : [Buffer.from(best, 'latin1'), this.#latest.get(best)!.operation.value!];
+  }
+
+  /** Applies operations in order, all or none of them after a crash. Durable after {@link sync}. Throws `STORE_BEHIND`. */
+  write(operations: readonly Operation[]): void {
+    if (this.#queue.length > 2 * MAX_OVERLAY_OPERATIONS || this.#overlayBytes > 2 * MAX_OVERLAY_BYTES) {
+      const data = {
+        operations: this.#queue.length,
+        bytes: this.#overlayBytes,
+        flushFailure: this.#flushFailure?.code,
+      };
+      throw new PqError(
+        'STORE_BEHIND',
+        'The database does not keep up with the log: await sync() before adding more',
+        data,
+      );
+    }
+    this.#enqueue(operations, this.#log.append(encodeOperations(operations)));
+    if (this.#queue.length >= FLUSH_OPERATIONS) this.#flushSoon(0);
+    else this.#flushSoon(FLUSH_DELAY_MS);
+  }
+
+  /** Resolves when every write before the call survives a crash; waits for LMDB too when it is far behind. */
+  async sync(): Promise<void> {
+    await this.#log.sync();
+    if (this.#queue.length > MAX_OVERLAY_OPERATIONS || this.#overlayBytes > MAX_OVERLAY_BYTES) await this.#flushNow();
+  }
+
+  /** Brings LMDB up to everything written so far. */
+  async flush(): Promise<void> {
+    while (this.#queue.length > 0) await this.#flushNow();
+  }
+
+  stats(): DatabaseStats {
+    return {
+      log: this.#log.stats,
+      overlayOperations: this.#queue.length,
+      overlayBytes: this.#overlayBytes,
+      flushedSequence: this.#flushed,
+      flushes: this.#flushes,
+      flushFailure: this.#flushFailure?.code,
+    };
+  }
+
+  /** Writes everything out and releases the directory, also when writing fails (then it rejects). */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    try {
+      await this.flush();
+    } finally {
+      await this.#log.close();
+      await this.#lmdb.close();
+      this.#lock.release();
+    }
+  }
+
+  async #replay(directory: string, segmentBytes: number): Promise<void> {
+    const written: Promise<unknown>[] = [];
+    let last = this.#flushed;
+    let count = 0;
+    this.#log = WriteAheadLog.open(
+      directory,
+      this.#flushed,
+      (record, sequence) => {
+        last = sequence;
+        for (const operation of decodeOperations(record)) {
+          written.push(this.#apply(operation));
+          count++;
+        }
+      },
+      segmentBytes,
+    );
+    if (count > 0) written.push(this.#markFlushed(last));
+    await Promise.all(written).catch((cause: unknown) => {
+      throw flushError(cause, directory);
+    });
+    this.#lmdb.resetReadTxn();
+    this.#log.release(last);
+  }
+
+  #enqueue(operations: readonly Operation[], sequence: number): void {
+    for (const operation of operations) {
+      const queued = { operation, name: nameOf(operation.key), sequence };
+      this.#queue.push(queued);
+      this.#latest.set(queued.name, queued);
+      this.#overlayBytes += sizeOf(operation);
+    }
+  }
+
+  #flushSoon(delayMs: number): void {
+    if (this.#closed || this.#flushing || (this.#timer && delayMs > 0)) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#flushNow().catch(() => undefined); // Kept in #flushFailure, and tried again.
+    }, delayMs);
+    this.#timer.unref();
+  }
+
+  /** One flush, shared by all who ask meanwhile. */
+  #flushNow(): Promise<void> {
+    this.#flushing ??= this.#flushOnce().finally(() => {
+      this.#flushing = undefined;
+      if (this.#queue.length > 0) this.#flushSoon(this.#flushFailure ? FLUSH_RETRY_MS : FLUSH_DELAY_MS);
+    });
+    return this.#flushing;
+  }
+
+  /** Log first: only what is durable in the log goes to LMDB, so that the log is never behind it. */
+  async #flushOnce(): Promise<void> {
+    try {
+      await this.#log.sync();
+      const durable = this.#log.durableSequence;
+      let count = 0;
+      const batch = new Map<string, Queued>();
+      for (const queued of this.#queue) {
+        if (queued.sequence > durable) break;
+        batch.set(queued.name, queued);
+        count++;
+      }
+      const written: Promise<unknown>[] = Array.from(batch.values(), (queued) => this.#apply(queued.operation));
+      written.push(this.#markFlushed(durable));
+      await Promise.all(written);
+      this.#lmdb.resetReadTxn();
+      this.#forget(count);
+      this.#flushes++;
+      this.#flushFailure = undefined;
+      this.#log.release(durable);
+    } catch (cause) {
+      this.#flushFailure = cause instanceof PqError ? cause : flushError(cause, 'the database');
+      throw this.#flushFailure;
+    }
+  }
+
+  #forget(count: number): void {
+    for (const queued of this.#queue.splice(0, count)) {
+      this.#overlayBytes -= sizeOf(queued.operation);
+      if (this.#latest.get(queued.name) === queued) this.#latest.delete(queued.name);
+    }
+  }
+
+  #apply(operation: Operation): Promise<boolean> {
+    return operation.value ? this.#lmdb.put(operation.key, operation.value) : this.#lmdb.remove(operation.key);
+  }
+
+  /** Put after the operations it speaks of: LMDB writes in order, so it is never there without them. */
+  async #markFlushed(sequence: number): Promise<void> {
+    const value = Buffer.alloc(8);
+    value.writeBigUInt64BE(BigInt(sequence));
+    await this.#lmdb.put(FLUSHED_KEY, value);
+    this.#flushed = sequence;
+  }
+
+  /** Merges one page of LMDB with the overlay; `next` is where the following page starts. */
+  #page(from: Buffer, to: Key): { entries: (readonly [Buffer, Uint8Array])[]; next: Buffer | undefined } {
+    const stored = [...this.#lmdb.getRange({ start: from, end: to, limit: PAGE_ENTRIES })];
+    const lastKey = stored.length === PAGE_ENTRIES ? Buffer.from(stored.at(-1)!.key) : undefined;
+    // A page that is not the last reaches up to and including its last stored key.
+    const next = lastKey && Buffer.concat([lastKey, Buffer.from([0])]);
+    const [low, high] = [nameOf(from), nameOf(next ?? to)];
+    const merged = new Map<string, Uint8Array>();
+    for (const { key, value } of stored) merged.set(nameOf(key), value);
+    for (const [name, { operation }] of this.#latest) {
+      if (name < low || name >= high) continue;
+      if (operation.value) merged.set(name, operation.value);
+      else merged.delete(name);
+    }
+    const names = [...merged.keys()].sort();
+    return { entries: names.map((name) => [Buffer.from(name, 'latin1'), merged.get(name)!] as const), next };
+  }
+}
+
+function openLmdb(path: string): RootDatabase<Uint8Array, Uint8Array> {
+  try {
+    // The log behind a batch is recycled once the batch is committed; with overlappingSync it would not be synced by then.
+    return open<Uint8Array, Uint8Array>({
+      path,
+      keyEncoding: 'binary',
+      encoding: 'binary',
+      overlappingSync: false,
+      noSubdir: false,
+    });
+  } catch (cause) {
+    throw flushError(cause, path);
+  }
+}
+
+/** A key as a string of the same order: one UTF-16 unit per byte. */
+function nameOf(key: Key): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
+}
+
+function sizeOf(operation: Operation): number {
+  return operation.key.length + (operation.value?.length ?? 0);
+}
+
+/** LMDB's errors: MDB_MAP_FULL and ENOSPC mean a full disk. */
+function flushError(cause: unknown, path: string): PqError {
+  const text = String((cause as Error | undefined)?.message ?? cause);
+  const full = /no space left|file too large|disk quota|MDB_MAP_FULL/i.test(text);
+  return storageError(full ? { code: 'ENOSPC' } : { code: text }, path, 'write');
+}
