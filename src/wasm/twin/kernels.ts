@@ -1,0 +1,21 @@
+/**
+ * The kernels in plain TypeScript: what the WebAssembly core is tested against, and a core for where WebAssembly is not.
+ * Written to be read and still tuned: typed arrays, no object per block or key.
+ */
+import type { Kernels } from '../kernels.ts';
+import { TwinConflictSet } from './conflict.ts';
+import { TwinDag } from './dag.ts';
+import { merkleRoot, sha3_256 } from './sha3.ts';
+import { TwinTally } from './tally.ts';
+
+export function createTwinKernels(): Kernels {
+  return {
+    name: 'twin',
+    sha3_256,
+    sha3_256Each: (prefix, items) => items.map((item) => sha3_256(prefix, item)),
+    merkleRoot,
+    createDag: (options) => new TwinDag(options),
+    createTally: (options) => new TwinTally(options),
+    createConflictSet: (options) => new TwinConflictSet(options),
+  };
+}
