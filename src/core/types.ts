@@ -171,6 +171,8 @@ export interface Certificate {
 }
 
 /** What an application says of a proposal's bytes alone. Keys are 32 bytes each. */
-export type ProposalKeys = { readonly wellFormed: false } | { readonly wellFormed: true; readonly keys: readonly Uint8Array[] };
+export type ProposalKeys =
+  | { readonly wellFormed: false }
+  | { readonly wellFormed: true; readonly keys: readonly Uint8Array[] };
 /** Pure function of the bytes; the application passes it in. */
 export type KeysOf = (proposal: Proposal) => ProposalKeys;

@@ -1,0 +1,200 @@
+/**
+ * The pipeline from the DAG to finality: Prism orders, Focus decides, the application executes, Horizon certifies. Each
+ * stage is a pure function of the one before; only execution is asked of the driver.
+ */
+import type { Kernels } from '../wasm/kernels.ts';
+import { digestKey } from './block.ts';
+import { equalBytes } from './bytes.ts';
+import { commitDigest } from './commit.ts';
+import type { Committee, LeaderSchedule } from './committee.ts';
+import { type Admission, Dag, type Vertex } from './dag.ts';
+import { Focus } from './focus.ts';
+import { type ExecutionResult, Horizon } from './horizon.ts';
+import type { SignedRecord } from './io.ts';
+import type { Outbox } from './outbox.ts';
+import { type OrderedCommit, Prism } from './prism.ts';
+import type { Certificate, Commit, CommitDigest, Decision, KeysOf, VerifiedBlock } from './types.ts';
+
+/** What the chain tells the core while it moves. */
+export interface ChainListener {
+  /** Blocks entered the DAG because older ones left it. */
+  admitted(admission: Admission): void;
+  /** These fell out of the DAG and will never be committed. */
+  dropped(vertices: readonly Vertex[]): void;
+  decided(decisions: readonly Decision[]): void;
+}
+
+export class Chain {
+  readonly dag: Dag;
+  readonly prism: Prism;
+  readonly focus: Focus;
+  readonly horizon: Horizon;
+  readonly #kernels: Kernels;
+  readonly #out: Outbox;
+  readonly #listener: ChainListener;
+  /** Commits up to here are re-run from the own store. */
+  #replayedIndex = 0;
+  #executingIndex = 0;
+  #proven: Certificate | null = null;
+  #halted = false;
+
+  constructor(
+    kernels: Kernels,
+    committee: Committee,
+    schedule: LeaderSchedule,
+    keysOf: KeysOf,
+    out: Outbox,
+    listener: ChainListener,
+  ) {
+    this.#kernels = kernels;
+    this.#out = out;
+    this.#listener = listener;
+    this.dag = new Dag(kernels, committee);
+    this.prism = new Prism(this.dag, committee, schedule);
+    this.focus = new Focus(kernels, committee, keysOf);
+    this.horizon = new Horizon(kernels, committee);
+  }
+
+  /** True once something fatal happened. The DAG and what is stored can still be served. */
+  get halted(): boolean {
+    return this.#halted;
+  }
+
+  /** Stops executing and signing for good, and says why. */
+  halt(code: string, message: string, data: Readonly<Record<string, unknown>>): void {
+    if (this.#halted) return;
+    this.#halted = true;
+    this.#out.alarm(code, message, data);
+  }
+
+  /** Orders and decides everything the DAG allows. True when there was a commit. */
+  advance(): boolean {
+    let moved = false;
+    while (!this.#halted) {
+      const ordered = this.prism.next();
+      if (!ordered) break;
+      this.#absorb(ordered, null);
+      moved = true;
+    }
+    return moved;
+  }
+
+  /** Takes over a commit with its blocks: `replayed` from the own store, or from a peer under a certificate. */
+  adopt(commit: Commit, digest: CommitDigest, blocks: readonly VerifiedBlock[], replayed: boolean): void {
+    if (replayed) this.#replayedIndex = commit.index;
+    const { commit: ordered, admissions } = this.prism.adopt(commit, blocks);
+    for (const admission of admissions) this.#listener.admitted(admission);
+    this.#absorb(ordered, digest);
+  }
+
+  /** The application's answer to the oldest pending execution. */
+  executed(result: ExecutionResult): void {
+    const done = this.horizon.executed(result);
+    if (!done) return;
+    const { commit, digest, pending, asExpected } = done;
+    const { decisions } = pending;
+    const replayed = commit.index <= this.#replayedIndex;
+    if (!asExpected) {
+      this.halt(
+        'COMMIT_DIGEST_MISMATCH',
+        'executing a known commit gave another digest: check the store and the version of this node',
+        {
+          index: commit.index,
+        },
+      );
+      return;
+    }
+    if (!replayed) {
+      const { refs } = pending;
+      this.#out.push({ type: 'storeCommit', commit, digest, refs, decisions, receipts: result.receipts });
+    }
+    this.#out.event({ type: 'executed', commit, digest, decisions, receipts: result.receipts, replayed });
+    this.#execute();
+    this.#adoptProven();
+    this.certify();
+  }
+
+  /** Reads the commit votes of a block whose signature was checked. */
+  observe(block: VerifiedBlock): void {
+    if (block.header.commitVotes.length > 0) this.horizon.observe(block);
+  }
+
+  certify(): void {
+    const diverging = this.horizon.divergence();
+    if (diverging !== undefined) {
+      this.halt(
+        'DIVERGENT_QUORUM',
+        'more than f of the stake executed another state at one commit: stop and compare the nodes',
+        {
+          index: diverging,
+        },
+      );
+      return;
+    }
+    const certificate = this.horizon.certify();
+    if (certificate) this.#certified(certificate);
+  }
+
+  /** A certificate that was verified elsewhere. It is told once the commit it covers is executed here too. */
+  adoptCertificate(certificate: Certificate): void {
+    this.#proven = certificate;
+    this.#adoptProven();
+  }
+
+  #adoptProven(): void {
+    const certificate = this.#proven;
+    const index = certificate?.commits[0]?.index ?? 0;
+    if (!certificate || index > this.horizon.executedIndex) return;
+    this.#proven = null;
+    if (index <= this.horizon.certifiedIndex) return;
+    this.horizon.adopt(index);
+    this.#certified(certificate);
+  }
+
+  /** What was listed before a restart must be what was executed again now. */
+  checkListed(record: SignedRecord): void {
+    this.horizon.listedUpTo(record.votedIndex);
+    const own = this.horizon.digestAt(record.votedIndex);
+    if (own && !equalBytes(own, record.votedDigest)) {
+      this.halt(
+        'COMMIT_VOTE_MISMATCH',
+        'this node voted for another digest at a commit before it was restarted: do not sign',
+        {
+          index: record.votedIndex,
+        },
+      );
+    }
+  }
+
+  #certified(certificate: Certificate): void {
+    const commit = certificate.commits[0] as Commit;
+    const digest = commitDigest(this.#kernels, commit);
+    this.#out.event({ type: 'certified', index: commit.index, digest, certificate });
+  }
+
+  #absorb(ordered: OrderedCommit, expected: CommitDigest | null): void {
+    const decided = this.focus.apply(ordered);
+    this.horizon.enqueue(ordered, decided, expected);
+    const { index, timestampMs, blocks } = ordered;
+    const replayed = index <= this.#replayedIndex;
+    this.#out.event({ type: 'committed', index, timestampMs, blocks, decisions: decided.decisions, replayed });
+    if (decided.decisions.length > 0) this.#listener.decided(decided.decisions);
+    const { admission, dropped } = this.dag.collect(ordered.leader.round);
+    if (dropped.length > 0) this.#listener.dropped(dropped);
+    this.#listener.admitted(admission);
+    this.#execute();
+  }
+
+  #execute(): void {
+    const head = this.horizon.head;
+    if (!head || head.index === this.#executingIndex || this.#halted) return;
+    this.#executingIndex = head.index;
+    const { index, timestampMs, decisions, proposals } = head;
+    this.#out.push({ type: 'execute', execution: { index, timestampMs, decisions, proposals } });
+  }
+}
+
+/** Ids as map keys. */
+export function keysOfDecisions(decisions: readonly Decision[]): string[] {
+  return decisions.map(({ id }) => digestKey(id));
+}

@@ -1,0 +1,254 @@
+/**
+ * Focus: decisions on proposals, as a pure function of the committed prefix. Votes are explicit and tallied by stake;
+ * a proposal nobody decides in time expires; of conflicting ones the first in decision order wins.
+ */
+import {
+  type ConflictKernel,
+  type Kernels,
+  OPINION,
+  TALLY,
+  type TallyKernel,
+  type TallyVote,
+} from '../wasm/kernels.ts';
+import { digestKey, refKey } from './block.ts';
+import type { Committee } from './committee.ts';
+import {
+  CONFIDENCE_MAX,
+  MAX_CLAIMED_KEYS,
+  MAX_KEYS_PER_PROPOSAL,
+  MAX_OPEN_PROPOSALS,
+  OPEN_ROUNDS_MIN,
+} from './limits.ts';
+import type { OrderedCommit } from './prism.ts';
+import type { AcceptedBlock, Decision, DecisionName, IdentifiedProposal, KeysOf, ReasonName, Vote } from './types.ts';
+
+interface OpenProposal {
+  readonly proposal: IdentifiedProposal;
+  readonly slot: number;
+  /** Null when the bytes mean nothing to the application. */
+  readonly keys: readonly Uint8Array[] | null;
+  readonly openedRound: number;
+  /** Commit time of the first commit with leader round ≥ openedRound + 2: from then on votes could have come. */
+  votableFromMs: number | null;
+}
+
+interface Verdict {
+  readonly decision: DecisionName;
+  readonly reason: ReasonName;
+}
+
+/** What one commit decided, in decision order, with the proposals themselves. */
+export interface DecidedCommit {
+  readonly decisions: readonly Decision[];
+  readonly proposals: readonly IdentifiedProposal[];
+}
+
+export class Focus {
+  readonly #committee: Committee;
+  readonly #keysOf: KeysOf;
+  readonly #tally: TallyKernel;
+  readonly #claims: ConflictKernel;
+  /** In opening order. */
+  readonly #open = new Map<string, OpenProposal>();
+  /** Decided proposals that have not run out: no replay before the expiry, no need to remember after it. */
+  readonly #decided = new Set<string>();
+  /** The same ids by the second of their expiry, so that forgetting costs what is forgotten. */
+  readonly #decidedBySecond = new Map<number, string[]>();
+  /** Ids of the proposals of committed blocks on which votes can still count, by ref of the block. */
+  readonly #votable = new Map<string, readonly string[]>();
+  /** Leaders' own payloads: opened by the next commit, so that commit time is never older than what it judges. */
+  #deferred: AcceptedBlock[] = [];
+  #timestampMs = 0;
+
+  constructor(kernels: Kernels, committee: Committee, keysOf: KeysOf) {
+    this.#committee = committee;
+    this.#keysOf = keysOf;
+    this.#tally = kernels.createTally({
+      stakes: committee.stakes,
+      requiredVotes: committee.requiredVotes,
+      validity: committee.validity,
+      maxOpen: MAX_OPEN_PROPOSALS,
+    });
+    this.#claims = kernels.createConflictSet({ maxKeys: MAX_CLAIMED_KEYS, seed: committee.hash.subarray(0, 16) });
+  }
+
+  /** Proposals that wait for a decision, those of the last leaders included. */
+  get openCount(): number {
+    return this.#open.size + this.#deferred.length;
+  }
+  /** True while a leader's own payload waits for the next commit to open it. */
+  get hasDeferred(): boolean {
+    return this.#deferred.length > 0;
+  }
+  isOpen(idKey: string): boolean {
+    return this.#open.has(idKey);
+  }
+  isDecided(idKey: string): boolean {
+    return this.#decided.has(idKey);
+  }
+  /** True while a proposal of this block could still be decided by votes. */
+  isUndecided(block: AcceptedBlock): boolean {
+    return block.proposals.some(({ id, proposal }) => {
+      return !this.#decided.has(digestKey(id)) && proposal.expiryMs >= this.#timestampMs;
+    });
+  }
+
+  /** Applies one commit: opens its proposals, counts its votes, decides what can be decided. */
+  apply(commit: OrderedCommit): DecidedCommit {
+    this.#timestampMs = commit.timestampMs;
+    this.#forget(commit.timestampMs);
+    this.#openAll(commit);
+    this.#count(commit.blocks);
+    const decided = this.#decideAll(commit);
+    this.#dropDecidedTargets();
+    return decided;
+  }
+
+  #forget(nowMs: number): void {
+    this.#claims.expire(nowMs);
+    for (const [second, keys] of this.#decidedBySecond) {
+      if (second * 1000 + 999 >= nowMs) continue;
+      for (const key of keys) this.#decided.delete(key);
+      this.#decidedBySecond.delete(second);
+    }
+  }
+
+  #remember(key: string, expiryMs: number): void {
+    const second = Math.floor(expiryMs / 1000);
+    this.#decided.add(key);
+    const keys = this.#decidedBySecond.get(second);
+    if (keys) keys.push(key);
+    else this.#decidedBySecond.set(second, [key]);
+  }
+
+  #openAll(commit: OrderedCommit): void {
+    const blocks = [...this.#deferred, ...commit.blocks];
+    this.#deferred = [];
+    for (const block of blocks) {
+      if (block.proposals.length === 0) continue;
+      if (block.ref.round >= commit.leader.round) {
+        this.#deferred.push(block);
+        continue;
+      }
+      for (const proposal of block.proposals) this.#openOne(proposal, commit);
+      this.#votable.set(
+        refKey(block.ref),
+        block.proposals.map(({ id }) => digestKey(id)),
+      );
+    }
+  }
+
+  #openOne(proposal: IdentifiedProposal, commit: OrderedCommit): void {
+    const key = digestKey(proposal.id);
+    if (this.#open.has(key) || this.#decided.has(key)) return;
+    const { expiryMs } = proposal.proposal;
+    const nowMs = commit.timestampMs;
+    if (nowMs > expiryMs || expiryMs > nowMs + this.#committee.parameters.maxExpiryMs) return;
+    const said = this.#keysOf(proposal.proposal);
+    const keys = said.wellFormed && said.keys.length <= MAX_KEYS_PER_PROPOSAL ? said.keys : null;
+    this.#open.set(key, {
+      proposal,
+      keys,
+      slot: this.#tally.open(),
+      openedRound: commit.leader.round,
+      votableFromMs: null,
+    });
+  }
+
+  #count(blocks: readonly AcceptedBlock[]): void {
+    const votes: TallyVote[] = [];
+    for (const block of blocks) {
+      for (const vote of block.header.votes) {
+        const ids = this.#votable.get(refKey(vote.target));
+        if (ids && fits(vote, ids.length)) votes.push(this.#tallyVote(block.ref.author, vote, ids));
+      }
+    }
+    if (votes.length > 0) this.#tally.apply(votes);
+  }
+
+  #tallyVote(author: number, vote: Vote, ids: readonly string[]): TallyVote {
+    return {
+      author,
+      confidence: vote.confidence,
+      slots: Int32Array.from(ids, (id) => this.#open.get(id)?.slot ?? -1),
+      rejects: vote.rejects.bytes,
+      abstains: vote.abstains.bytes,
+    };
+  }
+
+  #decideAll(commit: OrderedCommit): DecidedCommit {
+    const open = [...this.#open.values()];
+    if (open.length === 0) return { decisions: [], proposals: [] };
+    const tallied = this.#tally.evaluate(Int32Array.from(open, (entry) => entry.slot));
+    const verdicts = open.map((entry, i) => this.#verdict(entry, tallied[i] ?? TALLY.OPEN, commit));
+    this.#resolveConflicts(open, verdicts);
+    const decisions: Decision[] = [];
+    const proposals: IdentifiedProposal[] = [];
+    for (const [i, entry] of open.entries()) {
+      const verdict = verdicts[i];
+      if (!verdict) continue;
+      decisions.push({ id: entry.proposal.id, ...verdict, confidence: this.#confidence(entry, verdict) });
+      proposals.push(entry.proposal);
+      const key = digestKey(entry.proposal.id);
+      this.#open.delete(key);
+      this.#remember(key, entry.proposal.proposal.expiryMs);
+      this.#tally.close(entry.slot);
+    }
+    return { decisions, proposals };
+  }
+
+  /** The first rule that holds; approvals are still to be checked for conflicts. */
+  #verdict(entry: OpenProposal, tallied: number, commit: OrderedCommit): Verdict | undefined {
+    const nowMs = commit.timestampMs;
+    const round = commit.leader.round;
+    if (entry.votableFromMs === null && round >= entry.openedRound + 2) entry.votableFromMs = nowMs;
+    if (entry.keys === null) return { decision: 'REJECTED', reason: 'MALFORMED' };
+    if (nowMs > entry.proposal.proposal.expiryMs) return { decision: 'EXPIRED', reason: 'TIMEOUT' };
+    if (tallied === TALLY.APPROVED) return { decision: 'APPROVED', reason: 'QUORUM' };
+    if (tallied === TALLY.REJECTED) return { decision: 'REJECTED', reason: 'QUORUM' };
+    if (tallied === TALLY.SPLIT) return { decision: 'EXPIRED', reason: 'SPLIT' };
+    const longOpen = round >= entry.openedRound + OPEN_ROUNDS_MIN;
+    const waitedMs = entry.votableFromMs === null ? -1 : nowMs - entry.votableFromMs;
+    if (longOpen && waitedMs >= this.#committee.parameters.openMs) return { decision: 'EXPIRED', reason: 'TIMEOUT' };
+    return undefined;
+  }
+
+  /** Approved proposals claim their keys in decision order; whoever comes second is a conflict. */
+  #resolveConflicts(open: readonly OpenProposal[], verdicts: (Verdict | undefined)[]): void {
+    const approved: number[] = [];
+    const keys: Uint8Array[] = [];
+    for (const [i, verdict] of verdicts.entries()) {
+      if (verdict?.decision !== 'APPROVED') continue;
+      approved.push(i);
+      keys.push(...(open[i]?.keys ?? []));
+    }
+    if (keys.length === 0) return;
+    const flat = new Uint8Array(keys.length * 32);
+    for (const [i, key] of keys.entries()) flat.set(key, i * 32);
+    const counts = Uint32Array.from(approved, (i) => open[i]?.keys?.length ?? 0);
+    const expiries = Float64Array.from(approved, (i) => open[i]?.proposal.proposal.expiryMs ?? 0);
+    const claimed = this.#claims.claim(flat, counts, expiries);
+    for (const [n, i] of approved.entries()) {
+      if (claimed[n] === 0) verdicts[i] = { decision: 'CONFLICT', reason: 'CLAIMED' };
+    }
+  }
+
+  #confidence(entry: OpenProposal, { decision, reason }: Verdict): number {
+    if (reason === 'MALFORMED') return CONFIDENCE_MAX;
+    if (decision === 'EXPIRED') return 0;
+    return this.#tally.confidence(entry.slot, decision === 'REJECTED' ? OPINION.REJECT : OPINION.APPROVE);
+  }
+
+  /** A vote on a block whose proposals are all decided can have no effect any more. */
+  #dropDecidedTargets(): void {
+    for (const [key, ids] of this.#votable) if (!ids.some((id) => this.#open.has(id))) this.#votable.delete(key);
+  }
+}
+
+/** A list that does not fit the target is the voter's mistake: the vote is ignored, never the block. */
+function fits(vote: Vote, proposals: number): boolean {
+  const { rejects, abstains } = vote;
+  return (
+    (rejects.length === 0 || rejects.length === proposals) && (abstains.length === 0 || abstains.length === proposals)
+  );
+}

@@ -1,0 +1,226 @@
+/**
+ * Horizon: execution in order, the commit digest, and the quantum certificate. Every validator states (k, D_k) in its
+ * headers; a quorum of such headers is the certificate, so finality costs no signature of its own.
+ */
+import type { Kernels } from '../wasm/kernels.ts';
+import { digestKey } from './block.ts';
+import { equalBytes } from './bytes.ts';
+import { entryOf } from './certificate.ts';
+import { blocksRootOf, commitDigest, decisionLeaf, decisionsRootOf } from './commit.ts';
+import { type Committee, StakeSet } from './committee.ts';
+import type { DecidedCommit } from './focus.ts';
+import { COMMIT_VOTE_WINDOW, MAX_COMMIT_VOTES } from './limits.ts';
+import type { OrderedCommit } from './prism.ts';
+import type {
+  Block,
+  Certificate,
+  Commit,
+  CommitDigest,
+  CommitIndex,
+  CommitVote,
+  Decision,
+  IdentifiedProposal,
+  Ref,
+  VerifiedBlock,
+} from './types.ts';
+
+/** A commit that waits for its execution. */
+export interface PendingCommit {
+  readonly index: CommitIndex;
+  readonly leader: Ref;
+  readonly timestampMs: number;
+  readonly refs: readonly Ref[];
+  readonly decisions: readonly Decision[];
+  readonly proposals: readonly IdentifiedProposal[];
+  /** From the own store or a certified peer: what the digest must turn out to be. */
+  readonly expected: CommitDigest | null;
+}
+
+/** What the application answered. */
+export interface ExecutionResult {
+  readonly index: CommitIndex;
+  readonly stateRoot: Uint8Array;
+  readonly modelRoot: Uint8Array;
+  readonly receipts: readonly number[];
+}
+
+export interface ExecutedCommit {
+  readonly commit: Commit;
+  readonly digest: CommitDigest;
+  readonly pending: PendingCommit;
+  /** False when the digest is not the expected one: this node or its store is wrong. */
+  readonly asExpected: boolean;
+}
+
+interface DigestVotes {
+  readonly stakes: StakeSet;
+  readonly blocks: Map<number, Block>;
+}
+
+export class Horizon {
+  readonly #kernels: Kernels;
+  readonly #committee: Committee;
+  readonly #queue: PendingCommit[] = [];
+  /** Own digests from the last certified commit on. */
+  readonly #executed = new Map<number, { commit: Commit; digest: CommitDigest }>();
+  readonly #votes = new Map<number, Map<string, DigestVotes>>();
+  /** The highest commit each author claims to have executed. */
+  readonly #claimed: number[];
+  #unlisted: CommitVote[] = [];
+  #executedIndex = 0;
+  #lastDigest: CommitDigest;
+  #certifiedIndex = 0;
+  /** Newest commit that decided something, ordered or executed. */
+  #decisiveIndex = 0;
+
+  constructor(kernels: Kernels, committee: Committee) {
+    this.#kernels = kernels;
+    this.#committee = committee;
+    this.#claimed = new Array(committee.size).fill(0);
+    this.#lastDigest = committee.chainId as CommitDigest;
+  }
+
+  get executedIndex(): number {
+    return this.#executedIndex;
+  }
+  get lastDigest(): CommitDigest {
+    return this.#lastDigest;
+  }
+  get certifiedIndex(): number {
+    return this.#certifiedIndex;
+  }
+  /** Commits ordered and not executed. */
+  get lag(): number {
+    return this.#queue.length;
+  }
+  /** True while some decision is not under a certificate. */
+  get owesCertificate(): boolean {
+    return this.#decisiveIndex > this.#certifiedIndex;
+  }
+  /** The highest index that `author` claimed in a signed header. */
+  claimedBy(author: number): number {
+    return this.#claimed[author] ?? 0;
+  }
+
+  enqueue(ordered: OrderedCommit, decided: DecidedCommit, expected: CommitDigest | null): PendingCommit {
+    const pending: PendingCommit = {
+      index: ordered.index,
+      leader: ordered.leader,
+      timestampMs: ordered.timestampMs,
+      refs: ordered.blocks.map((block) => block.ref),
+      decisions: decided.decisions,
+      proposals: decided.proposals,
+      expected,
+    };
+    this.#queue.push(pending);
+    if (decided.decisions.length > 0) this.#decisiveIndex = ordered.index;
+    return pending;
+  }
+
+  /** The commit whose execution is due, or undefined. */
+  get head(): PendingCommit | undefined {
+    return this.#queue[0];
+  }
+
+  /** Seals the oldest pending commit with the application's answer. Undefined for an answer nobody waits for. */
+  executed(result: ExecutionResult): ExecutedCommit | undefined {
+    const pending = this.#queue[0];
+    if (!pending || pending.index !== result.index || result.receipts.length !== pending.decisions.length)
+      return undefined;
+    this.#queue.shift();
+    const leaves = pending.decisions.map((decision, i) => decisionLeaf(decision, result.receipts[i] ?? 0));
+    const commit: Commit = {
+      index: pending.index,
+      previous: this.#lastDigest,
+      leader: pending.leader,
+      timestampMs: pending.timestampMs,
+      blocksRoot: blocksRootOf(this.#kernels, pending.refs),
+      decisionsRoot: decisionsRootOf(this.#kernels, leaves),
+      stateRoot: result.stateRoot,
+      modelRoot: result.modelRoot,
+      epoch: this.#committee.epoch,
+      committeeHash: this.#committee.hash,
+      nextCommitteeHash: this.#committee.hash,
+      chainId: this.#committee.chainId,
+    };
+    const digest = commitDigest(this.#kernels, commit);
+    this.#executedIndex = pending.index;
+    this.#lastDigest = digest;
+    this.#executed.set(pending.index, { commit, digest });
+    this.#unlisted.push({ index: pending.index, digest });
+    if (this.#unlisted.length > MAX_COMMIT_VOTES) this.#unlisted.shift();
+    const asExpected = pending.expected === null || equalBytes(pending.expected, digest);
+    return { commit, digest, pending, asExpected };
+  }
+
+  /** Reads the commit votes of a block whose signature was checked, in the DAG or not. */
+  observe(block: VerifiedBlock): void {
+    const author = block.ref.author;
+    for (const { index, digest } of block.header.commitVotes) {
+      this.#claimed[author] = Math.max(this.#claimed[author] ?? 0, index);
+      if (index <= this.#certifiedIndex || index > this.#executedIndex + COMMIT_VOTE_WINDOW) continue;
+      const byDigest = this.#votes.get(index) ?? new Map<string, DigestVotes>();
+      this.#votes.set(index, byDigest);
+      // Only the first digest an author states for an index counts: one author cannot make this map grow.
+      if ([...byDigest.values()].some((votes) => votes.stakes.has(author))) continue;
+      const key = digestKey(digest);
+      const votes = byDigest.get(key) ?? { stakes: new StakeSet(this.#committee), blocks: new Map<number, Block>() };
+      byDigest.set(key, votes);
+      votes.stakes.add(author);
+      votes.blocks.set(author, block);
+    }
+  }
+
+  /** The newest own commit that a quorum now agrees with, if it is newer than the last certified one. */
+  certify(): Certificate | undefined {
+    for (let index = this.#executedIndex; index > this.#certifiedIndex; index--) {
+      const own = this.#executed.get(index);
+      const votes = own && this.#votes.get(index)?.get(digestKey(own.digest));
+      if (!votes || votes.stakes.stake < this.#committee.quorum) continue;
+      const blocks = [...votes.blocks.entries()].sort(([a], [b]) => a - b).map(([, block]) => block);
+      this.#certifiedUpTo(index);
+      return { commits: [own.commit], entries: blocks.map((block) => entryOf(this.#kernels, block)) };
+    }
+    return undefined;
+  }
+
+  /** A verified certificate from elsewhere covers every commit up to `index`. */
+  adopt(index: number): void {
+    if (index > this.#certifiedIndex) this.#certifiedUpTo(index);
+  }
+
+  /** An index at which more than f stake states another digest than the own one, or undefined. */
+  divergence(): number | undefined {
+    for (const [index, byDigest] of this.#votes) {
+      const own = this.#executed.get(index);
+      if (!own) continue;
+      const ownKey = digestKey(own.digest);
+      let against = 0;
+      for (const [key, votes] of byDigest) if (key !== ownKey) against += votes.stakes.stake;
+      if (against > this.#committee.faulty) return index;
+    }
+    return undefined;
+  }
+
+  /** The newest commits no own header lists yet, ascending. They count as listed from now on. */
+  takeVotes(): CommitVote[] {
+    const votes = this.#unlisted;
+    this.#unlisted = [];
+    return votes;
+  }
+
+  /** Commits up to `index` were listed by a header signed before a restart. */
+  listedUpTo(index: number): void {
+    this.#unlisted = this.#unlisted.filter((vote) => vote.index > index);
+  }
+
+  digestAt(index: number): CommitDigest | undefined {
+    return this.#executed.get(index)?.digest;
+  }
+
+  #certifiedUpTo(index: number): void {
+    this.#certifiedIndex = index;
+    for (const key of this.#votes.keys()) if (key <= index) this.#votes.delete(key);
+    for (const key of this.#executed.keys()) if (key < index) this.#executed.delete(key);
+  }
+}

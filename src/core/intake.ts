@@ -1,0 +1,124 @@
+/**
+ * The door: what peers send is decoded, checked cheapest first, and its signatures are given out to be verified. Nothing
+ * behind the door sees an unverified block.
+ */
+import { isPqError } from '../errors.ts';
+import type { Kernels } from '../wasm/kernels.ts';
+import { decodeBlock, HEADER_CONTEXT, refKey } from './block.ts';
+import { entryDigest } from './certificate.ts';
+import type { Committee } from './committee.ts';
+import type { Dag } from './dag.ts';
+import { MAX_BLOCKS_PER_SLOT, MAX_VERIFYING_PER_PEER } from './limits.ts';
+import type { Outbox } from './outbox.ts';
+import type { CommitSync } from './sync.ts';
+import type { AuthorIndex, Certificate, SignedBlock, VerifiedBlock } from './types.ts';
+import { checkBlock } from './validity.ts';
+
+/** Context of every signature that `verify` outputs ask for. */
+export const VERIFY_CONTEXT = HEADER_CONTEXT;
+
+type Pending =
+  | { readonly kind: 'block'; readonly block: SignedBlock; readonly peer: AuthorIndex; readonly key: string }
+  | { readonly kind: 'entry'; readonly certificate: Certificate; readonly peer: AuthorIndex };
+
+/** What a checked signature proved. */
+export type Proven =
+  | { readonly kind: 'block'; readonly block: VerifiedBlock; readonly peer: AuthorIndex }
+  | { readonly kind: 'entry'; readonly certificate: Certificate; readonly peer: AuthorIndex; readonly valid: boolean };
+
+export class Intake {
+  readonly #kernels: Kernels;
+  readonly #committee: Committee;
+  readonly #dag: Dag;
+  readonly #sync: CommitSync;
+  readonly #out: Outbox;
+  readonly #pending = new Map<number, Pending>();
+  /** Signatures at work, by peer and block: a peer cannot have one block checked twice at once. */
+  readonly #verifying = new Set<string>();
+  readonly #perPeer: number[];
+  #token = 0;
+
+  constructor(kernels: Kernels, committee: Committee, dag: Dag, sync: CommitSync, out: Outbox) {
+    this.#kernels = kernels;
+    this.#committee = committee;
+    this.#dag = dag;
+    this.#sync = sync;
+    this.#out = out;
+    this.#perPeer = new Array(committee.size).fill(0);
+  }
+
+  /** A block in bytes from a peer. Whatever is wrong with it is reported and costs the peer nothing but the block. */
+  block(peer: AuthorIndex, bytes: Uint8Array): void {
+    this.guarded(peer, () => {
+      const block = decodeBlock(this.#kernels, bytes);
+      const key = refKey(block.ref);
+      if (this.#isUnwelcome(peer, block, key)) return;
+      checkBlock(block, this.#committee);
+      this.#perPeer[peer]! += 1;
+      this.#verifying.add(`${peer}/${key}`);
+      const token = this.#remember({ kind: 'block', block, peer, key });
+      const { author, digest } = block.ref;
+      this.#out.push({ type: 'verify', token, author, digest, signature: block.signature });
+    });
+  }
+
+  /** Every signature of a certificate whose form was checked. */
+  certificate(peer: AuthorIndex, certificate: Certificate): void {
+    for (const entry of certificate.entries) {
+      const token = this.#remember({ kind: 'entry', certificate, peer });
+      const digest = entryDigest(this.#kernels, entry);
+      this.#out.push({ type: 'verify', token, author: entry.fields.author, digest, signature: entry.signature });
+    }
+  }
+
+  /** The driver's answer. Undefined when it proves nothing. */
+  verified(token: number, valid: boolean): Proven | undefined {
+    const pending = this.#pending.get(token);
+    if (!pending) return undefined;
+    this.#pending.delete(token);
+    const { peer } = pending;
+    if (pending.kind === 'entry') return { ...pending, valid };
+    this.#perPeer[peer]! -= 1;
+    this.#verifying.delete(`${peer}/${pending.key}`);
+    if (valid) return { kind: 'block', block: pending.block as unknown as VerifiedBlock, peer };
+    this.refuse(peer, 'BLOCK_SIGNATURE', 'the signature of a block does not verify');
+    return undefined;
+  }
+
+  /** Runs what decodes a peer's bytes; a coded error is the peer's fault, any other is ours. */
+  guarded(peer: AuthorIndex, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!isPqError(error)) throw error;
+      this.refuse(peer, error.code, error.message);
+    }
+  }
+
+  refuse(peer: AuthorIndex, code: string, message: string): void {
+    this.#out.event({ type: 'refused', peer, code, message });
+  }
+
+  /** Not invalid, but nothing to spend a signature check on. */
+  #isUnwelcome(peer: AuthorIndex, block: SignedBlock, key: string): boolean {
+    if (this.#dag.holds(key) || this.#verifying.has(`${peer}/${key}`)) return true;
+    if (this.#dag.isMissing(key) || this.#sync.wants(key)) return false;
+    const { round, author } = block.ref;
+    if (round <= this.#dag.gcRound) return true;
+    if ((this.#perPeer[peer] ?? 0) >= MAX_VERIFYING_PER_PEER) {
+      this.refuse(peer, 'PEER_BUSY', 'a peer sends blocks faster than they can be verified');
+      return true;
+    }
+    if (this.#dag.slot(round, author).length >= MAX_BLOCKS_PER_SLOT) {
+      this.refuse(peer, 'BLOCK_SLOT_FULL', 'one author signed more blocks of one round than are looked at');
+      return true;
+    }
+    return false;
+  }
+
+  #remember(pending: Pending): number {
+    this.#token += 1;
+    this.#pending.set(this.#token, pending);
+    return this.#token;
+  }
+}

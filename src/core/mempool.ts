@@ -1,0 +1,98 @@
+import { digestKey } from './block.ts';
+import type { Submission } from './io.ts';
+import { MAX_MEMPOOL_BYTES, MAX_MEMPOOL_PROPOSALS, MAX_PAYLOAD_BYTES, MAX_PROPOSALS } from './limits.ts';
+import type { IdentifiedProposal, ProposalId } from './types.ts';
+
+/** Offset of a proposal inside the encoded payload. */
+const OFFSET_BYTES = 4;
+
+/**
+ * Proposals that this node took and has not emitted, first come first served, bounded by count and bytes; and the ones
+ * it emitted and owes a decision for.
+ */
+export class Mempool {
+  readonly #waiting = new Map<string, Submission>();
+  readonly #emitted = new Map<string, Submission>();
+  #bytes = 0;
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** False when it is full. A known proposal is taken silently. */
+  add(submission: Submission): boolean {
+    const key = digestKey(submission.proposal.id);
+    if (this.#waiting.has(key) || this.#emitted.has(key)) return true;
+    const bytes = this.#bytes + submission.proposal.bytes.length;
+    if (this.#waiting.size >= MAX_MEMPOOL_PROPOSALS || bytes > MAX_MEMPOOL_BYTES) return false;
+    this.#bytes = bytes;
+    this.#waiting.set(key, submission);
+    return true;
+  }
+
+  /** The next payload, within the limits of a block. The proposals stay owed until {@link settle}. */
+  take(): Submission[] {
+    const taken: Submission[] = [];
+    let bytes = OFFSET_BYTES;
+    for (const [key, submission] of this.#waiting) {
+      const size = submission.proposal.bytes.length;
+      bytes += OFFSET_BYTES + size;
+      if (taken.length === MAX_PROPOSALS || bytes > MAX_PAYLOAD_BYTES) break;
+      taken.push(submission);
+      this.#waiting.delete(key);
+      this.#bytes -= size;
+      this.#emitted.set(key, submission);
+    }
+    return taken;
+  }
+
+  /** An own block will never be committed: what it carried goes out again. The bound may be passed by what was emitted. */
+  giveBack(proposals: readonly IdentifiedProposal[]): void {
+    for (const { id } of proposals) {
+      const key = digestKey(id);
+      const submission = this.#emitted.get(key);
+      if (!submission) continue;
+      this.#emitted.delete(key);
+      this.#waiting.set(key, submission);
+      this.#bytes += submission.proposal.bytes.length;
+    }
+  }
+
+  /** Own blocks from before a restart carry these already. */
+  markEmitted(submissions: readonly Submission[]): void {
+    for (const submission of submissions) {
+      const key = digestKey(submission.proposal.id);
+      const waiting = this.#waiting.get(key);
+      if (waiting) this.#bytes -= waiting.proposal.bytes.length;
+      this.#waiting.delete(key);
+      this.#emitted.set(key, submission);
+    }
+  }
+
+  /** A decision was made, here or through another node. */
+  settle(idKey: string): void {
+    const waiting = this.#waiting.get(idKey);
+    if (waiting) this.#bytes -= waiting.proposal.bytes.length;
+    this.#waiting.delete(idKey);
+    this.#emitted.delete(idKey);
+  }
+
+  /**
+   * Removes what has run out without a decision: what waits, when `nowMs` (this node's clock: nobody else has it) is past
+   * its expiry; what was emitted, when commit time is, unless it is open.
+   */
+  lapse(nowMs: number, commitTimeMs: number, isOpen: (idKey: string) => boolean): ProposalId[] {
+    const lapsed: ProposalId[] = [];
+    for (const [key, { proposal }] of this.#waiting) {
+      if (nowMs <= proposal.proposal.expiryMs) continue;
+      lapsed.push(proposal.id);
+      this.settle(key);
+    }
+    for (const [key, { proposal }] of this.#emitted) {
+      if (commitTimeMs <= proposal.proposal.expiryMs || isOpen(key)) continue;
+      lapsed.push(proposal.id);
+      this.settle(key);
+    }
+    return lapsed;
+  }
+}

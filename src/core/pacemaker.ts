@@ -1,0 +1,140 @@
+/**
+ * The pacemaker: whether there is a reason for the own next block, and when it is time. Without a reason the network is
+ * silent. A validator never skips own rounds, but for the one exception after a start or a commit sync.
+ */
+import { refKey } from './block.ts';
+import { type Committee, type LeaderSchedule, StakeSet } from './committee.ts';
+import type { Dag, Vertex } from './dag.ts';
+import { LEADER_ACTIVE_ROUNDS, MAX_TIMEOUT_FACTOR } from './limits.ts';
+import type { LocalParameters } from './options.ts';
+
+/** What the rest of the core says when the pacemaker asks. */
+export interface Situation {
+  readonly round: number;
+  /** Something waits to be ordered, decided or certified. */
+  readonly need: boolean;
+  /** Nothing is left but opinions that models still form: rounds may be slow. */
+  readonly onlyOpinionsMissing: boolean;
+  /** Models are at work on blocks that the own next block would link. */
+  readonly forming: boolean;
+  /** True when the round before needs no own block (start, commit sync). */
+  readonly jumping: boolean;
+}
+
+export type Advice = { readonly create: true } | { readonly create: false; readonly wakeAtMs: number };
+
+const WAIT: Advice = { create: false, wakeAtMs: Number.POSITIVE_INFINITY };
+
+export class Pacemaker {
+  readonly #dag: Dag;
+  readonly #committee: Committee;
+  readonly #schedule: LeaderSchedule;
+  readonly #local: LocalParameters;
+  /** Since when reason, quorum and own block were all there for the round in question. */
+  #ready: { readonly round: number; readonly sinceMs: number } | null = null;
+  /** Since when it would have been time, but for opinions being formed. */
+  #grace: { readonly round: number; readonly sinceMs: number } | null = null;
+  #lastCreatedMs = Number.NEGATIVE_INFINITY;
+  #timeoutFactor = 1;
+
+  constructor(dag: Dag, committee: Committee, schedule: LeaderSchedule, local: LocalParameters) {
+    this.#dag = dag;
+    this.#committee = committee;
+    this.#schedule = schedule;
+    this.#local = local;
+  }
+
+  /** The leader timeout as it is now, backed off. Milliseconds. */
+  get timeoutMs(): number {
+    return this.#local.leaderTimeoutMs * this.#timeoutFactor;
+  }
+
+  committed(): void {
+    this.#timeoutFactor = 1;
+  }
+
+  created(nowMs: number): void {
+    this.#lastCreatedMs = nowMs;
+    this.#ready = null;
+    this.#grace = null;
+  }
+
+  /** One leader timeout passed without a commit while there was need. */
+  backOff(): void {
+    this.#timeoutFactor = Math.min(MAX_TIMEOUT_FACTOR, this.#timeoutFactor * 1.5);
+  }
+
+  advise(nowMs: number, situation: Situation): Advice {
+    const { round, need, jumping } = situation;
+    const reason = need || this.#dag.highestRound >= round;
+    if (!reason || !this.#dag.hasQuorumAt(round - 1) || !(jumping || this.#hasOwn(round - 1))) {
+      this.#ready = null;
+      return WAIT;
+    }
+    if (this.#ready?.round !== round) this.#ready = { round, sinceMs: nowMs };
+    const crowdIsHere = this.#dag.hasQuorumAt(round);
+    const paceMs = situation.onlyOpinionsMissing && !crowdIsHere ? this.#local.waitPaceMs : this.#local.minRoundDelayMs;
+    const paceAtMs = this.#lastCreatedMs + paceMs;
+    if (nowMs < paceAtMs) return { create: false, wakeAtMs: paceAtMs };
+    const timeoutAtMs = this.#ready.sinceMs + this.timeoutMs;
+    if (!crowdIsHere && nowMs < timeoutAtMs && !this.#leadersAreSettled(round)) {
+      return { create: false, wakeAtMs: timeoutAtMs };
+    }
+    return this.#afterGrace(nowMs, situation);
+  }
+
+  /** A block that could go out waits a moment for opinions being formed, so that they travel one round earlier. */
+  #afterGrace(nowMs: number, { round, forming }: Situation): Advice {
+    if (!forming || this.#local.opinionGraceMs === 0) return { create: true };
+    if (this.#grace?.round !== round) this.#grace = { round, sinceMs: nowMs };
+    const endMs = this.#grace.sinceMs + this.#local.opinionGraceMs;
+    return nowMs >= endMs ? { create: true } : { create: false, wakeAtMs: endMs };
+  }
+
+  #hasOwn(round: number): boolean {
+    return round === 0 || this.#ownRound >= round;
+  }
+  #ownRound = 0;
+
+  /** The own newest sealed block is of this round. */
+  ownRoundIs(round: number): void {
+    this.#ownRound = round;
+  }
+
+  /** Leaders of the round before that are awake are here, and those two rounds before have their votes or are skipped. */
+  #leadersAreSettled(round: number): boolean {
+    for (const author of this.#schedule.leaders(round - 1)) {
+      if (round - 1 > 0 && this.#isAwake(author, round) && this.#dag.slot(round - 1, author).length === 0) return false;
+    }
+    if (round - 2 <= 0) return true;
+    return this.#schedule.leaders(round - 2).every((author) => this.#isVotedOrSkipped(round - 2, author));
+  }
+
+  #isAwake(author: number, round: number): boolean {
+    const newest = this.#dag.newestOf(author)?.block.ref.round ?? 0;
+    return newest > 0 && newest >= round - LEADER_ACTIVE_ROUNDS;
+  }
+
+  #isVotedOrSkipped(round: number, author: number): boolean {
+    const leaders = this.#dag.slot(round, author);
+    const against = leaders.map(() => new StakeSet(this.#committee));
+    const nobody = new StakeSet(this.#committee);
+    const votes = leaders.map(() => new StakeSet(this.#committee));
+    for (const vertex of this.#dag.blocksOfRound(round + 1)) {
+      nobody.add(vertex.block.ref.author);
+      for (const [i, leader] of leaders.entries()) {
+        (links(vertex, leader) ? votes[i] : against[i])?.add(vertex.block.ref.author);
+      }
+    }
+    const { quorum } = this.#committee;
+    if (leaders.length === 0) return nobody.stake >= quorum;
+    return votes.some((set) => set.stake >= quorum) || against.every((set) => set.stake >= quorum);
+  }
+}
+
+function links(child: Vertex, parent: Vertex): boolean {
+  const { author, round } = parent.block.ref;
+  return child.block.header.parents.some(
+    (ref) => ref.author === author && ref.round === round && refKey(ref) === parent.key,
+  );
+}

@@ -1,0 +1,62 @@
+import type { Committee } from './committee.ts';
+import type { AuthorIndex } from './types.ts';
+
+/**
+ * What is known of the other validators: who is connected, and how far each says it is. A claim counts only with the
+ * stake of V = f + 1 behind it, so that liars alone can make nobody run after a round that does not exist.
+ */
+export class PeerTable {
+  readonly #committee: Committee;
+  readonly #up = new Set<AuthorIndex>();
+  readonly #rounds: number[];
+  readonly #indexes: number[];
+
+  constructor(committee: Committee) {
+    this.#committee = committee;
+    this.#rounds = new Array(committee.size).fill(0);
+    this.#indexes = new Array(committee.size).fill(0);
+  }
+
+  connected(peer: AuthorIndex): void {
+    this.#up.add(peer);
+  }
+  disconnected(peer: AuthorIndex): void {
+    this.#up.delete(peer);
+  }
+  /** Connected peers, ascending. */
+  up(): AuthorIndex[] {
+    return [...this.#up].sort((a, b) => a - b);
+  }
+  isUp(peer: AuthorIndex): boolean {
+    return this.#up.has(peer);
+  }
+
+  sawRound(author: number, round: number): void {
+    this.#rounds[author] = Math.max(this.#rounds[author] ?? 0, round);
+  }
+  sawIndex(author: number, index: number): void {
+    this.#indexes[author] = Math.max(this.#indexes[author] ?? 0, index);
+  }
+  indexOf(author: number): number {
+    return this.#indexes[author] ?? 0;
+  }
+
+  /** The highest round that authors of stake ≥ V have reached. */
+  supportedRound(): number {
+    return this.#supported(this.#rounds);
+  }
+  /** The highest commit that authors of stake ≥ V have executed. */
+  supportedIndex(): number {
+    return this.#supported(this.#indexes);
+  }
+
+  #supported(values: readonly number[]): number {
+    const order = values.map((value, author) => ({ value, author })).sort((a, b) => b.value - a.value);
+    let stake = 0;
+    for (const { value, author } of order) {
+      stake += this.#committee.stakes[author] ?? 0;
+      if (stake >= this.#committee.validity) return value;
+    }
+    return 0;
+  }
+}
