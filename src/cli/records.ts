@@ -28,19 +28,19 @@ type Column = (typeof COLUMNS)[number];
 const POSITIVE = new Set(['1', 'true', 'phishing', 'reject', 'bad', 'positive']);
 const NEGATIVE = new Set(['0', 'false', 'benign', 'approve', 'good', 'negative']);
 
-/** Five ordinary origins, five made up in the manner of phishing. Reserved names: nobody owns them (RFC 2606, RFC 6761). */
+/** Five ordinary origins, five in the manner of phishing. Made up under reserved names (RFC 2606): nobody owns them, and no model was tested on them. */
 export const SAMPLES: readonly PaymentRecord[] = [
-  ['https://shop.example', false],
-  ['https://library.example.org', false],
-  ['https://docs.example.net', false],
-  ['https://bank.example.com', false],
-  ['https://weather.example', false],
-  ['https://metamask-wallet-restore.example', true],
-  ['https://claim-airdrop-uniswap-v3.example', true],
-  ['https://secure-login-verify-coinbase.example', true],
-  ['https://opensea-nft-free-mint.example', true],
-  ['https://walletconnect-dapp-sync.example', true],
-].map(([origin, positive], i) => ({ origin: String(origin), positive: positive === true, line: i + 1 }));
+  'https://shop.example',
+  'https://library.example.org',
+  'https://docs.example.net',
+  'https://bank.example.com',
+  'https://weather.example',
+  'https://metamask-wallet-restore.example',
+  'https://claim-airdrop-uniswap-v3.example',
+  'https://secure-login-verify-coinbase.example',
+  'https://opensea-nft-free-mint.example',
+  'https://walletconnect-dapp-sync.example',
+].map((origin, i) => ({ origin, line: i + 1 }));
 
 /**
  * All records of a text, which is NDJSON if its first character is `{`, else CSV: `origin` or `origin,label` without a

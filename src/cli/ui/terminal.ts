@@ -48,7 +48,7 @@ export class Terminal {
   /** Shows where a long work stands. `nowMs` is any monotonic clock. */
   status(text: string, nowMs: number): void {
     if (this.#isTty) {
-      this.#status = fit(text, this.width - 1);
+      this.#status = shorten(text, this.width - 1);
       this.#stream.write(`\r\u001b[K${this.#status}`);
     } else if (nowMs - this.#saidMs >= PLAIN_STATUS_MS) {
       this.#saidMs = nowMs;
@@ -69,6 +69,6 @@ export function harmless(text: string): string {
 }
 
 /** At most `width` characters; what is cut ends in an ellipsis. For text without colours. */
-export function fit(text: string, width: number): string {
+export function shorten(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}\u2026`;
 }

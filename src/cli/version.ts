@@ -1,0 +1,27 @@
+/** `pq version`: which package, which core, which runtime. */
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { mlDsa } from '../crypto/mldsa.ts';
+import { wasmHash } from '../wasm/load.ts';
+
+/** The version in package.json. This file runs as src/cli/version.ts and as build/cli/version.js: it is two folders up. */
+export function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
+
+export function addVersionCommand(program: Command): void {
+  program
+    .command('version')
+    .description('package version, SHA-256 of the WebAssembly core, runtime and back end of the signatures')
+    .option('--json', 'print one JSON object')
+    .action((options: { json?: boolean }) => {
+      const version = { version: packageVersion(), wasmSha256: wasmHash(), node: process.version, mlDsa: mlDsa.name };
+      const lines = [
+        `photon-quasar ${version.version}`,
+        `wasm core ${version.wasmSha256}`,
+        `node ${version.node}, ML-DSA-65 by ${version.mlDsa === 'native' ? 'OpenSSL (node:crypto)' : '@noble/post-quantum'}`,
+      ];
+      process.stdout.write(`${options.json === true ? JSON.stringify(version, null, 2) : lines.join('\n')}\n`);
+    });
+}
