@@ -1,0 +1,120 @@
+import { DECISION_LEAF_BYTES } from '../core/commit.ts';
+import { DIGEST_BYTES } from '../core/header.ts';
+import { SszReader } from '../core/ssz.ts';
+import { DECISION, type Decision, type DecisionName, type ProposalId, REASON, type ReasonName } from '../core/types.ts';
+import type { Store } from '../store/store.ts';
+import { type DecidedProposal, type DecisionAnswer, NO_COMMIT } from './client-protocol.ts';
+import { type Follower, Followers } from './followers.ts';
+
+const DECISIONS = new Map(Object.entries(DECISION).map(([name, code]) => [code as number, name as DecisionName]));
+const REASONS = new Map(Object.entries(REASON).map(([name, code]) => [code as number, name as ReasonName]));
+
+/** The decision in a stored leaf: what `decisionLeaf` of the core encoded. */
+export function decodeLeaf(leaf: Uint8Array): DecidedProposal {
+  const reader = new SszReader(leaf);
+  reader.enterFixed(0, leaf.length, DECISION_LEAF_BYTES);
+  const id = reader.vector(DIGEST_BYTES);
+  const decision = DECISIONS.get(reader.u8())!;
+  const reason = REASONS.get(reader.u8())!;
+  return { id, decision, reason, confidence: reader.u16(), receipt: reader.u32() };
+}
+
+/**
+ * What became of proposals: told to those who follow them, and answered from the store later. Nobody is told of a
+ * decision or a certificate before it is durable here.
+ */
+export class Decisions {
+  readonly #store: Pick<Store, 'decision' | 'sync'>;
+  readonly #followers = new Followers();
+  readonly #onFailed: (error: unknown) => void;
+  #certifiedIndex: number;
+  /** Tells one after the other, in the order of commits. */
+  #telling: Promise<void> = Promise.resolve();
+
+  /** `certifiedIndex`: of the newest certificate held. `onFailed`: the store cannot be written any more. */
+  constructor(store: Pick<Store, 'decision' | 'sync'>, certifiedIndex: number, onFailed: (error: unknown) => void) {
+    this.#store = store;
+    this.#certifiedIndex = certifiedIndex;
+    this.#onFailed = onFailed;
+  }
+
+  get certifiedIndex(): number {
+    return this.#certifiedIndex;
+  }
+
+  /** A commit was executed and handed to the store. */
+  executed(index: number, decisions: readonly Decision[], receipts: readonly number[]): void {
+    this.#tell(
+      index,
+      decisions.map((decision, i) => ({ ...decision, receipt: receipts[i]! })),
+    );
+  }
+
+  /** A proposal ran out before it was opened: no commit holds it. */
+  lapsed(id: ProposalId): void {
+    this.#tell(NO_COMMIT, [{ id, decision: 'EXPIRED', reason: 'TIMEOUT', confidence: 0, receipt: 0 }]);
+  }
+
+  /** A certificate was handed to the store. */
+  certified(index: number): void {
+    this.#certifiedIndex = Math.max(this.#certifiedIndex, index);
+    const followers = this.#followers.takeCertified(index);
+    if (followers.length === 0) return;
+    this.#whenDurable(() => {
+      for (const follower of followers) follower.certified(index);
+    });
+  }
+
+  /** Undefined: nothing is decided on it, as far as this node knows. */
+  find(id: Uint8Array): Extract<DecisionAnswer, { readonly index: number }> | undefined {
+    const entry = this.#store.decision(id);
+    if (entry === undefined) return undefined;
+    const state = entry.commitIndex <= this.#certifiedIndex ? 'certified' : 'decided';
+    return { state, index: entry.commitIndex, decided: decodeLeaf(entry.leaf) };
+  }
+
+  /** Tells `follower` of the decision on `id`, at once when it is there already. */
+  follow(id: ProposalId, follower: Follower): void {
+    const found = this.find(id);
+    if (found === undefined) return this.#followers.follow(id, follower);
+    const { index, decided, state } = found;
+    if (state === 'decided') this.#followers.awaitCertificate(index, follower);
+    this.#whenDurable(() => {
+      follower.decided(index, [decided]);
+      if (state === 'certified') follower.certified(index);
+    });
+  }
+
+  /** Tells `follower` when the commit that holds a decision it knows of is certified. */
+  followCertificate(index: number, follower: Follower): void {
+    this.#followers.awaitCertificate(index, follower);
+  }
+
+  /** How many undecided proposals `follower` waits for. */
+  followed(follower: Follower): number {
+    return this.#followers.count(follower);
+  }
+
+  drop(follower: Follower): void {
+    this.#followers.drop(follower);
+  }
+
+  /** Resolves when everybody was told of everything so far. */
+  async flush(): Promise<void> {
+    await this.#telling;
+  }
+
+  #tell(index: number, decisions: readonly DecidedProposal[]): void {
+    const notices = this.#followers.take(index, decisions);
+    if (notices.length === 0) return;
+    this.#whenDurable(() => {
+      for (const { follower, decisions: mine } of notices) follower.decided(index, mine);
+    });
+  }
+
+  #whenDurable(tell: () => void): void {
+    // Asked for now, so that it is written together with whatever else this turn writes.
+    const durable = this.#store.sync();
+    this.#telling = this.#telling.then(() => durable).then(tell, (error: unknown) => this.#onFailed(error));
+  }
+}
