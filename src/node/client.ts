@@ -40,6 +40,10 @@ export interface ClientOptions {
 /** Between two attempts to reconnect; doubles up to the second. Milliseconds. */
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 3000;
+/** Submits that wait for an answer at once; a node takes 32. More would be refused, so they wait here. */
+const MAX_SUBMITS_IN_FLIGHT = 16;
+/** Questions about single proposals in flight after a reconnect. */
+const MAX_QUESTIONS_AT_ONCE = 64;
 /** Kind, request id and count in front of the proposals of one submit. */
 const SUBMIT_HEAD_BYTES = 7;
 const LENGTH_BYTES = 2;
@@ -49,6 +53,9 @@ export class Client {
   readonly #requests = new ClientRequests();
   readonly #followed = new Followed();
   #link: ClientLink | null = null;
+  /** Entries that are in no submit on this session yet, oldest first. */
+  #unsent: FollowedEntry[] = [];
+  #submitsInFlight = 0;
   #topics: readonly Topic[] = [];
   #onEvent: (event: NodeEvent) => void = () => {};
   #closed = false;
@@ -76,7 +83,8 @@ export class Client {
   submit(proposals: readonly Uint8Array[]): FollowedProposal[] {
     if (this.#closed) throw closedError();
     const entries = this.#followed.add(proposals);
-    this.#send(entries);
+    if (this.#link !== null) this.#unsent.push(...entries);
+    this.#pump();
     return entries.map((entry) => entry.handle);
   }
 
@@ -148,6 +156,8 @@ export class Client {
   #lost(link: ClientLink, cause: Error | undefined): void {
     if (this.#link !== link) return;
     this.#link = null;
+    this.#unsent = [];
+    this.#submitsInFlight = 0;
     const error = disconnectedError(cause);
     this.#requests.rejectAll(error);
     this.#problem(error);
@@ -174,37 +184,52 @@ export class Client {
     this.#attach(link);
     const report = (error: unknown): void => this.#problem(error);
     if (this.#topics.length > 0) this.subscribe(this.#topics, this.#onEvent).catch(report);
-    for (const entry of this.#followed.unfinished()) this.#askAgain(entry).catch(report);
+    this.#askAllAgain(this.#followed.unfinished()).catch(report);
     // The same bytes have the same id: a node that took them before says so again.
-    this.#send(this.#followed.unacknowledged());
+    this.#unsent = this.#followed.unacknowledged();
+    this.#pump();
+  }
+
+  /** A few at a time: there may be more than questions that may wait at once. */
+  async #askAllAgain(entries: readonly FollowedEntry[]): Promise<void> {
+    for (let from = 0; from < entries.length && this.#link !== null; from += MAX_QUESTIONS_AT_ONCE) {
+      await Promise.all(entries.slice(from, from + MAX_QUESTIONS_AT_ONCE).map((entry) => this.#askAgain(entry)));
+    }
   }
 
   async #askAgain(entry: FollowedEntry): Promise<void> {
     if (entry.acknowledged === null) return;
     const answer = await this.decision(entry.acknowledged.id);
-    if (answer.state === 'pending') return;
-    if (answer.state === 'unknown') {
-      const error = new PqError(
-        'PROPOSAL_UNKNOWN',
-        'The node does not know this proposal: it lost its data. Submit it again.',
-      );
-      this.#followed.reject([entry], error);
-      return;
+    if (answer.state === 'decided' || answer.state === 'certified') {
+      this.#followed.decided(answer.index, answer.decided);
+      if (answer.state === 'certified') this.#followed.certified(answer.index);
+    } else if (answer.state === 'unknown') {
+      const what = 'The node does not know this proposal: it lost its data. Submit it again.';
+      this.#followed.reject([entry], new PqError('PROPOSAL_UNKNOWN', what));
     }
-    this.#followed.decided(answer.index, answer.decided);
-    if (answer.state === 'certified') this.#followed.certified(answer.index);
   }
 
-  /** Sends entries in messages that fit. Without a session they wait for the next one. */
-  #send(entries: readonly FollowedEntry[]): void {
-    if (this.#link === null) return;
-    for (const batch of batches(entries)) {
-      const proposals = batch.map((entry) => entry.bytes);
-      this.#ask('submitted', (requestId) => ({ kind: 'submit', requestId, proposals })).then(
-        (answer) => this.#followed.acknowledge(batch, answer.results),
-        (error: unknown) => this.#submitFailed(batch, error),
-      );
+  /** Sends what waits, in messages that fit, as far as the node takes them at once. */
+  #pump(): void {
+    while (this.#link !== null && this.#unsent.length > 0 && this.#submitsInFlight < MAX_SUBMITS_IN_FLIGHT) {
+      const batch = this.#unsent.splice(0, batchLength(this.#unsent));
+      void this.#submitBatch(batch);
     }
+  }
+
+  async #submitBatch(batch: readonly FollowedEntry[]): Promise<void> {
+    const link = this.#link;
+    const proposals = batch.map((entry) => entry.bytes);
+    this.#submitsInFlight += 1;
+    try {
+      const answer = await this.#ask('submitted', (requestId) => ({ kind: 'submit', requestId, proposals }));
+      this.#followed.acknowledge(batch, answer.results);
+    } catch (error) {
+      this.#submitFailed(batch, error);
+    }
+    // On a new session the count began anew.
+    if (this.#link === link) this.#submitsInFlight -= 1;
+    this.#pump();
   }
 
   #submitFailed(batch: readonly FollowedEntry[], error: unknown): void {
@@ -240,21 +265,16 @@ export class Client {
 
 type AnswerKind = 'submitted' | 'decision' | 'certificate' | 'stats' | 'status' | 'subscribed';
 
-/** Cuts a list into runs that fit one message each. */
-function* batches(entries: readonly FollowedEntry[]): Generator<FollowedEntry[]> {
-  let batch: FollowedEntry[] = [];
+/** How many of the first entries fit one message: at least 1. */
+function batchLength(entries: readonly FollowedEntry[]): number {
   let bytes = SUBMIT_HEAD_BYTES;
-  for (const entry of entries) {
-    const more = LENGTH_BYTES + entry.bytes.length;
-    if (batch.length > 0 && (batch.length === MAX_SUBMIT_PROPOSALS || bytes + more > MAX_CLIENT_MESSAGE_BYTES)) {
-      yield batch;
-      batch = [];
-      bytes = SUBMIT_HEAD_BYTES;
-    }
-    batch.push(entry);
-    bytes += more;
+  let count = 0;
+  for (const entry of entries.slice(0, MAX_SUBMIT_PROPOSALS)) {
+    bytes += LENGTH_BYTES + entry.bytes.length;
+    if (count > 0 && bytes > MAX_CLIENT_MESSAGE_BYTES) break;
+    count += 1;
   }
-  if (batch.length > 0) yield batch;
+  return count;
 }
 
 function asPqError(error: unknown): PqError {
