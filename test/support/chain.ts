@@ -7,6 +7,7 @@ import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../../src/core/limits.ts';
 import { encodeProposal, identifyProposals } from '../../src/core/proposal.ts';
 import type {
   AuthorIndex,
+  Commit,
   CommitDigest,
   CommitIndex,
   Header,
@@ -160,5 +161,24 @@ export function makeRef(random: Random): Ref {
     round: random.below(1000) as Round,
     author: random.below(128) as AuthorIndex,
     digest: random.bytes(32) as Ref['digest'],
+  };
+}
+
+/** A commit of `committee` that nothing but its place makes sense of. */
+export function makeCommit(committee: Committee, index: number, previous: Uint8Array = committee.chainId): Commit {
+  const random = seeded(index);
+  return {
+    index: index as CommitIndex,
+    previous: previous as CommitDigest,
+    leader: makeRef(random),
+    timestampMs: committee.genesisTimeMs + index,
+    blocksRoot: random.bytes(32),
+    decisionsRoot: random.bytes(32),
+    stateRoot: random.bytes(32),
+    modelRoot: new Uint8Array(32),
+    epoch: committee.epoch,
+    committeeHash: committee.hash,
+    nextCommitteeHash: committee.hash,
+    chainId: committee.chainId,
   };
 }
