@@ -73,7 +73,7 @@ export class HistoryWalk {
 
   /** Walks to the end; what was reached, without committed blocks, sorted by (round, author, digest). */
   sorted(): number[] {
-    while (this.#cursor > this.#lowest) this.downTo(this.#cursor - 1);
+    while (this.#cursor >= this.#lowest) this.downTo(this.#cursor - 1);
     const blocks: number[] = [];
     for (let round = this.#lowest; round <= this.#top; round++) {
       const count = this.#blocksIn(round);

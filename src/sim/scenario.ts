@@ -1,0 +1,57 @@
+/** What a simulated run is made of. A run is a function of (seed, scenario). All times in virtual milliseconds. */
+export interface Scenario {
+  readonly validators: number;
+  /** Stake of each validator; all 1 if absent. */
+  readonly stakes?: readonly number[];
+  readonly leadersPerRound: number;
+  /** How long the network is hostile and proposals come in. After it the network is timely. */
+  readonly hostileMs: number;
+  /** After the hostile part: everything must be decided by then. */
+  readonly settleMs: number;
+  readonly proposals: number;
+  /** Share of proposals submitted a second time, at another validator, under the same conflict key. */
+  readonly doubleSpends: number;
+  readonly delayMs: readonly [low: number, high: number];
+  /** Probability that a message of the hostile part is lost, or delivered twice. */
+  readonly loss: number;
+  readonly duplication: number;
+  /** Validators that are crashed and restarted from their disk during the hostile part, one after the other. */
+  readonly crashes: number;
+  /** Times that the network is cut in two for a while. */
+  readonly partitions: number;
+  /** Opinions: probability that a model rejects, and how long it takes. */
+  readonly rejects: number;
+  readonly modelMs: readonly [low: number, high: number];
+  /** Probability that a model never answers. */
+  readonly modelSilence: number;
+}
+
+export const CALM: Scenario = {
+  validators: 4,
+  leadersPerRound: 1,
+  hostileMs: 2_000,
+  settleMs: 20_000,
+  proposals: 40,
+  doubleSpends: 0.1,
+  delayMs: [1, 5],
+  loss: 0,
+  duplication: 0,
+  crashes: 0,
+  partitions: 0,
+  rejects: 0.2,
+  modelMs: [1, 4],
+  modelSilence: 0,
+};
+
+export const HOSTILE: Scenario = {
+  ...CALM,
+  hostileMs: 5_000,
+  settleMs: 40_000,
+  delayMs: [0, 60],
+  loss: 0.1,
+  duplication: 0.05,
+  crashes: 2,
+  partitions: 2,
+  modelMs: [1, 80],
+  modelSilence: 0.02,
+};

@@ -1,0 +1,251 @@
+/**
+ * The simulator: whole networks of real cores on a virtual clock, from a seed. After every step it checks agreement,
+ * single signing and single decisions; at the end, that everything submitted was decided.
+ */
+import { digestKey } from '../core/block.ts';
+import { concatBytes, toHex, utf8 } from '../core/bytes.ts';
+import { committeeOf } from '../core/committee.ts';
+import type { CoreEvent } from '../core/events.ts';
+import { DEFAULT_PARAMETERS, parseGenesis } from '../core/genesis.ts';
+import type { Submission } from '../core/io.ts';
+import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../core/limits.ts';
+import { encodeProposal, identifyProposal } from '../core/proposal.ts';
+import type { AuthorIndex, Proposal, ProposalKeys } from '../core/types.ts';
+import { PqError } from '../errors.ts';
+import type { Kernels } from '../wasm/kernels.ts';
+import { VirtualClock } from './clock.ts';
+import { SimNode, type SimWorld } from './node.ts';
+import { SeededRandom } from './random.ts';
+import type { Scenario } from './scenario.ts';
+
+const START_MS = 1_700_000_000_000;
+
+/** What a run did. */
+export interface SimReport {
+  readonly seed: number;
+  readonly commits: number;
+  readonly blocks: number;
+  readonly certified: number;
+  readonly decisions: Readonly<Record<string, number>>;
+  readonly messages: number;
+  readonly lost: number;
+  readonly crashes: number;
+  readonly virtualMs: number;
+}
+
+export class Simulation implements SimWorld {
+  readonly clock = new VirtualClock(START_MS);
+  readonly random: SeededRandom;
+  readonly scenario: Scenario;
+  readonly kernels: Kernels;
+  readonly committee;
+  readonly nodes: SimNode[];
+  readonly #seed: number;
+  readonly #cut = new Set<number>();
+  readonly #digests = new Map<number, string>();
+  readonly #decided = new Map<string, string>();
+  readonly #signed = new Map<string, string>();
+  readonly #submitted = new Set<string>();
+  readonly #lapsed = new Set<string>();
+  #blocks = 0;
+  #messages = 0;
+  #lost = 0;
+  #crashes = 0;
+
+  constructor(kernels: Kernels, seed: number, scenario: Scenario) {
+    this.kernels = kernels;
+    this.scenario = scenario;
+    this.#seed = seed;
+    this.random = new SeededRandom(seed);
+    const key = (fill: number, bytes: number) => fill.toString(16).padStart(2, '0').repeat(bytes);
+    const genesis = parseGenesis({
+      version: 1,
+      chainName: 'simulated',
+      timeMs: START_MS,
+      validators: Array.from({ length: scenario.validators }, (_, i) => ({
+        name: `v${i}`,
+        stake: scenario.stakes?.[i] ?? 1,
+        publicKey: key(i, PUBLIC_KEY_BYTES),
+        ed25519Key: key(i, 32),
+        gateKey: key(i, 32),
+      })),
+      parameters: { ...DEFAULT_PARAMETERS, leadersPerRound: scenario.leadersPerRound },
+      application: { name: 'kv', state: {} },
+    });
+    this.committee = committeeOf(kernels, genesis);
+    this.nodes = this.committee.validators.map(({ index }) => new SimNode(this, index));
+  }
+
+  /** The conflict key is the body's first 32 bytes. */
+  readonly keysOf = (proposal: Proposal): ProposalKeys =>
+    proposal.body.length < 32 ? { wellFormed: false } : { wellFormed: true, keys: [proposal.body.subarray(0, 32)] };
+
+  /** Runs the whole scenario. Throws `SIM_…` when a property does not hold; the message names the seed. */
+  run(): SimReport {
+    for (const node of this.nodes) node.start();
+    this.#connectAll();
+    this.#schedule();
+    const { hostileMs, settleMs } = this.scenario;
+    while (this.clock.step(START_MS + hostileMs));
+    this.#cut.clear();
+    for (const node of this.nodes) if (!node.up) this.#restart(node);
+    this.#connectAll();
+    // Silence is the sign that all is done: nobody has a reason to speak, and no timer is armed.
+    while (this.clock.pending > 0 && this.clock.step(START_MS + hostileMs + settleMs));
+    this.#checkEnd();
+    return this.#report();
+  }
+
+  send(from: number, to: number, bytes: Uint8Array): void {
+    this.#messages += 1;
+    const hostile = this.clock.nowMs < START_MS + this.scenario.hostileMs;
+    if (this.#cut.has(from) !== this.#cut.has(to) || (hostile && this.random.chance(this.scenario.loss))) {
+      this.#lost += 1;
+      return;
+    }
+    const copies = hostile && this.random.chance(this.scenario.duplication) ? 2 : 1;
+    const [low, high] = hostile ? this.scenario.delayMs : [1, 5];
+    for (let i = 0; i < copies; i++) {
+      this.clock.after(this.random.between(low, high), () => {
+        this.nodes[to]?.input({ type: 'message', peer: from as AuthorIndex, bytes });
+      });
+    }
+  }
+
+  /** Stands in for ML-DSA: a hash that only this simulation makes. */
+  sign(author: number, digest: Uint8Array): Uint8Array {
+    const tag = this.kernels.sha3_256(utf8(`${this.#seed}/${author}`), digest);
+    const signature = new Uint8Array(SIGNATURE_BYTES);
+    signature.set(tag);
+    return signature;
+  }
+  verify(author: number, digest: Uint8Array, signature: Uint8Array): boolean {
+    return toHex(this.sign(author, digest)) === toHex(signature);
+  }
+
+  signing(node: number, round: number, digest: string): void {
+    const key = `${node}/${round}`;
+    const before = this.#signed.get(key);
+    if (before !== undefined && before !== digest) this.#fail('SIM_DOUBLE_SIGNATURE', { node, round });
+    this.#signed.set(key, digest);
+  }
+
+  observed(node: number, event: CoreEvent): void {
+    if (event.type === 'alarm') this.#fail('SIM_ALARM', { node, code: event.code });
+    if (event.type === 'accepted') this.#blocks += 1;
+    if (event.type === 'lapsed') this.#lapsed.add(digestKey(event.id));
+    if (event.type !== 'executed') return;
+    const { index } = event.commit;
+    const digest = toHex(event.digest);
+    const agreed = this.#digests.get(index) ?? digest;
+    if (agreed !== digest) this.#fail('SIM_DISAGREEMENT', { node, index });
+    this.#digests.set(index, digest);
+    for (const { id, decision } of event.decisions) {
+      const key = digestKey(id);
+      const said = `${decision}@${index}`;
+      const before = this.#decided.get(key) ?? said;
+      if (before !== said) this.#fail('SIM_DECIDED_TWICE', { node, index, before, said });
+      this.#decided.set(key, said);
+    }
+  }
+
+  #fail(code: string, data: Record<string, unknown>): never {
+    throw new PqError(code, `seed ${this.#seed}: ${JSON.stringify(data)}`, { seed: this.#seed, ...data });
+  }
+
+  #connectAll(): void {
+    for (const a of this.nodes) {
+      for (const b of this.nodes) {
+        if (a !== b && a.up && b.up) a.input({ type: 'peerUp', peer: b.index });
+      }
+    }
+  }
+
+  #restart(node: SimNode): void {
+    node.start();
+    for (const other of this.nodes) {
+      if (other === node || !other.up) continue;
+      other.input({ type: 'peerUp', peer: node.index });
+      node.input({ type: 'peerUp', peer: other.index });
+    }
+  }
+
+  #schedule(): void {
+    const { scenario, random, clock } = this;
+    const withinHostile = () => START_MS + random.below(scenario.hostileMs);
+    for (let i = 0; i < scenario.proposals; i++) {
+      const key = this.kernels.sha3_256(utf8(`key/${this.#seed}/${i}`));
+      clock.at(withinHostile(), () => this.#submit(key, i));
+      if (random.chance(scenario.doubleSpends))
+        clock.at(withinHostile(), () => this.#submit(key, i + scenario.proposals));
+    }
+    for (let i = 0; i < scenario.crashes; i++) {
+      const atMs = withinHostile();
+      const node = this.nodes[random.below(this.nodes.length)] as SimNode;
+      clock.at(atMs, () => {
+        if (!node.up) return;
+        this.#crashes += 1;
+        node.crash();
+        clock.after(random.between(50, 1_500), () => {
+          if (!node.up) this.#restart(node);
+        });
+      });
+    }
+    for (let i = 0; i < scenario.partitions; i++) {
+      clock.at(withinHostile(), () => {
+        this.#cut.clear();
+        for (const { index } of this.nodes) if (random.chance(0.4)) this.#cut.add(index);
+        clock.after(random.between(100, 1_500), () => this.#cut.clear());
+      });
+    }
+  }
+
+  #submit(key: Uint8Array, n: number): void {
+    const proposal: Proposal = {
+      version: 1,
+      kind: 1,
+      expiryMs: Math.floor(this.clock.nowMs) + 30_000,
+      sender: new Uint8Array(0),
+      body: concatBytes(key, utf8(String(n))),
+      signature: new Uint8Array(0),
+    };
+    const submission: Submission = { proposal: identifyProposal(this.kernels, encodeProposal(proposal)) };
+    const up = this.nodes.filter((node) => node.up);
+    const node = up[this.random.below(up.length)];
+    if (!node) return;
+    this.#submitted.add(digestKey(submission.proposal.id));
+    node.submit(submission);
+  }
+
+  /** Liveness: everything was decided, everybody executed everything, everything is certified, and it is quiet. */
+  #checkEnd(): void {
+    const undecided = [...this.#submitted].filter((key) => !this.#decided.has(key) && !this.#lapsed.has(key));
+    if (undecided.length > 0)
+      this.#fail('SIM_UNDECIDED', { count: undecided.length, status: this.nodes.map((n) => n.core.status()) });
+    const last = Math.max(...this.nodes.map((node) => node.core.status().executedIndex));
+    for (const node of this.nodes) {
+      const { executedIndex } = node.core.status();
+      if (executedIndex < last - 1) this.#fail('SIM_BEHIND', { node: node.index, executedIndex, last });
+    }
+    if (this.clock.pending > 0) this.#fail('SIM_NOT_QUIET', { pending: this.clock.pending });
+  }
+
+  #report(): SimReport {
+    const decisions: Record<string, number> = {};
+    for (const said of this.#decided.values()) {
+      const name = said.split('@')[0] as string;
+      decisions[name] = (decisions[name] ?? 0) + 1;
+    }
+    return {
+      seed: this.#seed,
+      commits: this.#digests.size,
+      blocks: this.#blocks,
+      certified: Math.min(...this.nodes.map((node) => node.core.status().certifiedIndex)),
+      decisions,
+      messages: this.#messages,
+      lost: this.#lost,
+      crashes: this.#crashes,
+      virtualMs: this.clock.nowMs - START_MS,
+    };
+  }
+}
