@@ -1,7 +1,7 @@
 /** Ed25519 (RFC 8032) and X25519 (RFC 7748) keys from 32-byte seeds, through OpenSSL. */
 import { createPrivateKey, createPublicKey, diffieHellman, type KeyObject, sign, verify } from 'node:crypto';
 import { PqError } from '../errors.ts';
-import { KeyCache } from './key-cache.ts';
+import { importRaw, KeyCache } from './key-cache.ts';
 
 export const CURVE_KEY_BYTES = 32;
 export const ED25519_SIGNATURE_BYTES = 64;
@@ -14,7 +14,6 @@ const PKCS8_PREFIX = {
 } as const;
 
 const ed25519Keys = new KeyCache(CACHED_KEYS_MAX, 'ed25519');
-const x25519Keys = new KeyCache(CACHED_KEYS_MAX, 'x25519');
 
 export interface Ed25519KeyPair {
   /** 32 bytes. */
@@ -64,7 +63,8 @@ export function x25519KeyPair(seed: Uint8Array): X25519KeyPair {
 }
 
 function agree(key: KeyObject, peer: Uint8Array): Promise<Uint8Array | undefined> {
-  const publicKey = x25519Keys.get(peer);
+  // Not cached: most of these keys are used for one handshake only.
+  const publicKey = importRaw(peer, 'x25519');
   if (publicKey === undefined) return Promise.resolve(undefined);
   return new Promise((resolve) => {
     diffieHellman({ privateKey: key, publicKey }, (error, secret) => {

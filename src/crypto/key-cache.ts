@@ -38,7 +38,8 @@ const SPKI_PREFIX = {
   x25519: Buffer.from('302a300506032b656e032100', 'hex'),
 } as const;
 
-function importRaw(raw: Uint8Array, type: RawKeyType): KeyObject | undefined {
+/** The key object, or undefined when the bytes are no key of this type. */
+export function importRaw(raw: Uint8Array, type: RawKeyType): KeyObject | undefined {
   try {
     if (type === 'ml-dsa-65') {
       return createPublicKey({ key: Buffer.from(raw), format: 'raw-public', asymmetricKeyType: type });

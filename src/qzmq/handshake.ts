@@ -1,0 +1,65 @@
+/** What both roles of the handshake share. The machines are pure: bytes in, bytes out, the clock and randomness passed in. */
+import type { Identity, PublicIdentity } from '../crypto/identity.ts';
+import { SUITE, type Suite } from './constants.ts';
+import type { Ephemerals } from './ephemerals.ts';
+import type { Committee } from './frames.ts';
+import type { TrafficKeys } from './schedule.ts';
+
+/** A validator of the committee with its place in it. */
+export interface Member extends PublicIdentity {
+  readonly index: number;
+}
+
+/** What a side brings to every handshake. */
+export interface LocalParty {
+  /** Absent for an anonymous client. */
+  readonly identity: Identity | undefined;
+  /** 32 bytes. */
+  readonly chainId: Uint8Array;
+  readonly committee: Committee;
+  /** Most wanted first. */
+  readonly suites: readonly Suite[];
+  readonly ephemerals: Ephemerals;
+}
+
+/** Who is at the other end, proven. A client without a key of its own has no nodeId. */
+export type Peer =
+  | { readonly kind: 'member'; readonly index: number }
+  | { readonly kind: 'client'; readonly nodeId: Uint8Array | undefined };
+
+/** A finished handshake: everything a session needs. */
+export interface Established {
+  readonly role: 'initiator' | 'responder';
+  readonly peer: Peer;
+  /** What the peer believes in. */
+  readonly peerCommittee: Committee;
+  readonly suite: Suite;
+  readonly keys: TrafficKeys;
+  readonly ownSid: Uint8Array;
+  readonly peerSid: Uint8Array;
+  /** Transcript hash: unique to this session; the body of READY. */
+  readonly transcript: Uint8Array;
+}
+
+/** Why a frame was not acted upon. The peer gets no answer; these are counted. */
+export type Refusal =
+  | 'malformed'
+  | 'unexpected'
+  | 'wrong-network'
+  | 'no-clients'
+  | 'unknown-hint'
+  | 'bad-mac'
+  | 'no-common-suite'
+  | 'bad-cookie'
+  | 'too-many'
+  | 'bad-key'
+  | 'bad-box'
+  | 'wrong-identity'
+  | 'bad-finished'
+  | 'bad-signature';
+
+export function isSuite(value: number): value is Suite {
+  return value === SUITE.AES_256_GCM || value === SUITE.CHACHA20_POLY1305;
+}
+
+export const ZERO_ID = new Uint8Array(32);
