@@ -4,8 +4,9 @@ import { decodeRef } from '../core/block.ts';
 import { decodeCertificate } from '../core/certificate.ts';
 import { decodeCommit } from '../core/commit.ts';
 import { REF_BYTES } from '../core/header.ts';
-import { MAX_CERTIFICATE_COMMITS, MAX_FETCH_REFS, MAX_SYNC_COMMITS } from '../core/limits.ts';
+import { MAX_CERTIFICATE_COMMITS, MAX_FETCH_REFS, MAX_SYNC_COMMITS, SIGNATURE_BYTES } from '../core/limits.ts';
 import { encodeMessage, type Message, type SyncedCommit } from '../core/messages.ts';
+import { OFFSET_BYTES } from '../core/ssz.ts';
 import type { AuthorIndex, Certificate, Commit, Ref } from '../core/types.ts';
 import type { CommitEntry, Store } from '../store/store.ts';
 import type { Clock } from './clock.ts';
@@ -53,7 +54,9 @@ export class HistoryServer {
     }
   }
 
+  /** False when the peer has used up its budget. */
   #sendBlock(peer: AuthorIndex, bytes: Uint8Array): boolean {
+    if (isUnsigned(bytes)) return true;
     if (!this.#budgets[peer]?.take()) return false;
     this.#send(peer, encodeMessage({ kind: 'blockReply', bytes }));
     return true;
@@ -108,4 +111,9 @@ export function refsOf(entry: Pick<CommitEntry, 'refs'>): Ref[] {
   for (let at = 0; at < entry.refs.length; at += REF_BYTES)
     refs.push(decodeRef(entry.refs.subarray(at, at + REF_BYTES)));
   return refs;
+}
+
+/** True for the encoding of an own block that was logged before it was signed. */
+export function isUnsigned(bytes: Uint8Array): boolean {
+  return bytes.subarray(OFFSET_BYTES, OFFSET_BYTES + SIGNATURE_BYTES).every((byte) => byte === 0);
 }
