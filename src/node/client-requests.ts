@@ -7,9 +7,13 @@ export const MAX_REQUESTS = 4096;
 /** How long an answer may take. Milliseconds. */
 export const REQUEST_TIMEOUT_MS = 15_000;
 
-interface Waiting {
+/** Called while the answer is taken in, before the next message is looked at. */
+export interface Asker {
   readonly resolve: (message: NodeMessage) => void;
   readonly reject: (error: PqError) => void;
+}
+
+interface Waiting extends Asker {
   readonly timer: NodeJS.Timeout;
 }
 
@@ -17,18 +21,17 @@ export class ClientRequests {
   readonly #waiting = new Map<number, Waiting>();
   #next = 1;
 
-  /** A fresh number, never 0, and the answer to come. Throws `CLIENT_REQUESTS`; the answer rejects with `CLIENT_TIMEOUT`. */
-  open(): { requestId: number; answer: Promise<NodeMessage> } {
+  /** A fresh number, never 0, for the question of `asker`. Throws `CLIENT_REQUESTS`; `CLIENT_TIMEOUT` comes without an answer. */
+  open(asker: Asker): number {
     if (this.#waiting.size >= MAX_REQUESTS) {
       throw new PqError('CLIENT_REQUESTS', `At most ${MAX_REQUESTS} questions wait for an answer at once.`);
     }
     const requestId = this.#next;
     this.#next = requestId === 0xffff_ffff ? 1 : requestId + 1;
-    const { promise, resolve, reject } = Promise.withResolvers<NodeMessage>();
     const timer = setTimeout(() => this.#timedOut(requestId), REQUEST_TIMEOUT_MS);
     timer.unref();
-    this.#waiting.set(requestId, { resolve, reject, timer });
-    return { requestId, answer: promise };
+    this.#waiting.set(requestId, { ...asker, timer });
+    return requestId;
   }
 
   /** Hands a message to whoever asked; false when nobody did. An `error` message rejects with its code. */

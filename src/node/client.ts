@@ -16,12 +16,13 @@ import {
   type NodeStatus,
   type Topic,
 } from './client-protocol.ts';
-import { ClientRequests } from './client-requests.ts';
+import { type Asker, ClientRequests } from './client-requests.ts';
 import type { NodeEvent, NodeStats } from './events.ts';
 
 /** What a client needs of a session: QZMQ gives one, a test any pair of ends. */
 export interface ClientLink {
-  send(message: Uint8Array): void;
+  /** False: it was not taken, because the session is gone or its queue is full. */
+  send(message: Uint8Array): boolean;
   onMessage(handler: (message: Uint8Array) => void): void;
   /** Called once, when nothing can be sent or received any more. */
   onClose(handler: (reason: Error | undefined) => void): void;
@@ -213,49 +214,64 @@ export class Client {
   #pump(): void {
     while (this.#link !== null && this.#unsent.length > 0 && this.#submitsInFlight < MAX_SUBMITS_IN_FLIGHT) {
       const batch = this.#unsent.splice(0, batchLength(this.#unsent));
-      void this.#submitBatch(batch);
+      this.#submitBatch(batch);
     }
   }
 
-  async #submitBatch(batch: readonly FollowedEntry[]): Promise<void> {
+  #submitBatch(batch: readonly FollowedEntry[]): void {
     const link = this.#link;
     const proposals = batch.map((entry) => entry.bytes);
+    const done = (): void => {
+      // On a new session the count began anew.
+      if (this.#link === link) this.#submitsInFlight -= 1;
+      // Not from in here: a submit that fails at once would nest the next one.
+      queueMicrotask(() => this.#pump());
+    };
     this.#submitsInFlight += 1;
-    try {
-      const answer = await this.#ask('submitted', (requestId) => ({ kind: 'submit', requestId, proposals }));
-      this.#followed.acknowledge(batch, answer.results);
-    } catch (error) {
-      this.#submitFailed(batch, error);
-    }
-    // On a new session the count began anew.
-    if (this.#link === link) this.#submitsInFlight -= 1;
-    this.#pump();
+    this.#question((requestId) => ({ kind: 'submit', requestId, proposals }), {
+      // At once: the node may send the decision right behind the answer that says which id is meant.
+      resolve: (message) => {
+        if (message.kind === 'submitted') this.#followed.acknowledge(batch, message.results);
+        else this.#submitFailed(batch, unexpected(message.kind, 'submitted'));
+        done();
+      },
+      reject: (error) => {
+        this.#submitFailed(batch, error);
+        done();
+      },
+    });
   }
 
-  #submitFailed(batch: readonly FollowedEntry[], error: unknown): void {
-    const known = asPqError(error);
+  #submitFailed(batch: readonly FollowedEntry[], error: PqError): void {
     // A lost session says nothing about the proposals: with `reconnect` they are submitted again on the next one.
-    if (known.code === 'CLIENT_DISCONNECTED' && this.#options.reconnect === true) return;
-    this.#followed.reject(batch, known);
+    if (error.code === 'CLIENT_DISCONNECTED' && this.#options.reconnect === true) return;
+    this.#followed.reject(batch, error);
   }
 
   async #ask<Kind extends AnswerKind>(
     kind: Kind,
     build: (requestId: number) => ClientMessage,
   ): Promise<Extract<NodeMessage, { kind: Kind }>> {
-    if (this.#closed) throw closedError();
-    if (this.#link === null) throw disconnectedError(undefined);
-    const { requestId, answer } = this.#requests.open();
+    const { promise, resolve, reject } = Promise.withResolvers<NodeMessage>();
+    this.#question(build, { resolve, reject });
+    const message = await promise;
+    if (message.kind !== kind) throw unexpected(message.kind, kind);
+    return message as Extract<NodeMessage, { kind: Kind }>;
+  }
+
+  /** Sends a question; whatever comes of it reaches `asker`, failures to send too. */
+  #question(build: (requestId: number) => ClientMessage, asker: Asker): void {
+    if (this.#closed) return asker.reject(closedError());
+    if (this.#link === null) return asker.reject(disconnectedError(undefined));
+    let requestId = 0;
     try {
-      this.#link.send(encodeClientMessage(build(requestId)));
+      requestId = this.#requests.open(asker);
+      if (this.#link.send(encodeClientMessage(build(requestId)))) return;
+      throw new PqError('CLIENT_FULL', 'The session takes nothing more at the moment; wait for answers.');
     } catch (error) {
       this.#requests.abandon(requestId);
-      throw error;
+      asker.reject(asPqError(error));
     }
-    const message = await answer;
-    if (message.kind !== kind)
-      throw new PqError('CLIENT_ANSWER', `The node answered with ${message.kind} where ${kind} was due.`);
-    return message as Extract<NodeMessage, { kind: Kind }>;
   }
 
   #problem(error: unknown): void {
@@ -263,7 +279,7 @@ export class Client {
   }
 }
 
-type AnswerKind = 'submitted' | 'decision' | 'certificate' | 'stats' | 'status' | 'subscribed';
+type AnswerKind = 'decision' | 'certificate' | 'stats' | 'status' | 'subscribed';
 
 /** How many of the first entries fit one message: at least 1. */
 function batchLength(entries: readonly FollowedEntry[]): number {
@@ -279,6 +295,10 @@ function batchLength(entries: readonly FollowedEntry[]): number {
 
 function asPqError(error: unknown): PqError {
   return error instanceof PqError ? error : new PqError('CLIENT_FAILED', String(error), {}, error);
+}
+
+function unexpected(given: string, due: string): PqError {
+  return new PqError('CLIENT_ANSWER', `The node answered with ${given} where ${due} was due.`);
 }
 
 function closedError(): PqError {
