@@ -22,8 +22,11 @@ function xorBlock(state: usize, block: usize): void {
  */
 @inline
 function pad(end: usize, limit: usize): void {
+  // Bytes up to the last whole lanes, then lanes: what follows the limit may be another message.
+  const lanes = limit - ((limit - end) & ~7);
+  for (let at = end; at < lanes; at++) store<u8>(at, 0);
+  for (let at = lanes; at < limit; at += 8) store<u64>(at, 0);
   store<u8>(end, 0x06);
-  for (let at = end + 1; at < limit; at++) store<u8>(at, 0);
   store<u8>(limit - 1, load<u8>(limit - 1) | 0x80);
 }
 

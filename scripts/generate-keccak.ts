@@ -2,8 +2,7 @@
  * Writes assembly/keccak.ts and assembly/keccak-pair.ts: Keccak-f[1600] (FIPS 202 §3) with its 25 lanes in local
  * variables, once with one lane set and once with two side by side in 128-bit vectors. Run it after a change here: `node scripts/generate-keccak.ts`.
  *
- * Two rounds make one step, `a` → `e` → `a`, so that no lane is ever copied; the column parities that θ of the next
- * round needs are gathered while χ writes the lanes.
+ * Two rounds make one step, `a` → `e` → `a`, so that no lane is ever copied.
  */
 import { writeFileSync } from 'node:fs';
 
@@ -86,6 +85,10 @@ const rho = rhoOffsets();
 function round(f: Flavour, from: string, to: string, constantOffset: number): string[] {
   const lines: string[] = [];
   for (let x = 0; x < 5; x++) {
+    const column = [5, 10, 15, 20].reduce((sum, y) => f.xor(sum, `${from}${x + y}`), `${from}${x}`);
+    lines.push(`c${x} = ${column};`);
+  }
+  for (let x = 0; x < 5; x++) {
     lines.push(`d${x} = ${f.xor(`c${(x + 4) % 5}`, f.rotate(`c${(x + 1) % 5}`, 1))};`);
   }
   for (let y = 0; y < 5; y++) {
@@ -99,10 +102,8 @@ function round(f: Flavour, from: string, to: string, constantOffset: number): st
       let value = f.xor(`b${x}`, f.andNot(`b${(x + 1) % 5}`, `b${(x + 2) % 5}`));
       if (x === 0 && y === 0) value = f.xor(value, f.constant(String(constantOffset)));
       lines.push(`${to}${x + 5 * y} = ${value};`);
-      lines.push(y === 0 ? `n${x} = ${to}${x};` : `n${x} = ${f.xor(`n${x}`, `${to}${x + 5 * y}`)};`);
     }
   }
-  for (let x = 0; x < 5; x++) lines.push(`c${x} = n${x};`);
   return lines;
 }
 
@@ -115,16 +116,13 @@ function numbered(prefix: string, count: number): string[] {
 }
 
 function permutation(f: Flavour): string {
-  const column = (x: number): string =>
-    [10, 15, 20].reduce((sum, y) => f.xor(sum, `a${x + y}`), f.xor(`a${x}`, `a${x + 5}`));
   const indent = (lines: string[]): string => lines.map((line) => `    ${line}`).join('\n');
   return [
     `/** ${f.doc} */`,
     `export function ${f.name}(state: usize): void {`,
     declare(f, numbered('a', 25), (i) => f.load(i)),
     declare(f, numbered('e', 25), () => f.zero),
-    declare(f, [...numbered('b', 5), ...numbered('d', 5), ...numbered('n', 5)], () => f.zero),
-    declare(f, numbered('c', 5), column),
+    declare(f, [...numbered('b', 5), ...numbered('c', 5), ...numbered('d', 5)], () => f.zero),
     `  for (let round: usize = 0; round < ${8 * ROUNDS}; round += 16) {`,
     indent(round(f, 'a', 'e', 0)),
     indent(round(f, 'e', 'a', 8)),

@@ -41,21 +41,20 @@ export class CoreInstance {
 
   /** Makes the memory reach at least to address `end`. Throws `WASM_MEMORY` when the machine has no more. */
   reserve(end: number): void {
-    if (end > this.u8.length) {
-      const pages = Math.ceil((end - this.u8.length) / PAGE_BYTES);
-      try {
-        this.exports.memory.grow(pages);
-      } catch (cause) {
-        throw new PqError('WASM_MEMORY', 'give the process more memory or lower the bounds', { pages }, cause);
-      }
+    if (end <= this.u8.length) return;
+    const pages = Math.ceil((end - this.u8.length) / PAGE_BYTES);
+    try {
+      this.exports.memory.grow(pages);
+    } catch (cause) {
+      throw new PqError('WASM_MEMORY', 'give the process more memory or lower the bounds', { pages }, cause);
     }
     this.refresh();
   }
 
-  /** Re-makes the views after a call that may have grown the memory. */
+  /** Re-makes the views if the memory grew: growth detaches its old buffer, which leaves them empty. */
   refresh(): void {
+    if (this.u8.length !== 0) return;
     const { buffer } = this.exports.memory;
-    if (buffer === this.u8.buffer) return;
     this.u8 = new Uint8Array(buffer);
     this.u16 = new Uint16Array(buffer);
     this.i32 = new Int32Array(buffer);
