@@ -217,10 +217,7 @@ export function decodeBlock(kernels: Kernels, bytes: Uint8Array): SignedBlock {
 }
 
 /** Refuses votes not strictly ascending by target, and commit votes not strictly ascending by index. */
-export function requireOrder(lists: {
-  readonly votes: readonly Vote[];
-  readonly commitVotes: readonly CommitVote[];
-}): void {
+function requireOrder(lists: { readonly votes: readonly Vote[]; readonly commitVotes: readonly CommitVote[] }): void {
   const byTarget = (a: Vote, b: Vote) => compareRefs(a.target, b.target);
   requireAscending(lists.votes, byTarget, 'BLOCK_VOTE_ORDER', 'Votes, by target,');
   const byIndex = (a: CommitVote, b: CommitVote) => a.index - b.index;

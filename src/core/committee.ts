@@ -85,7 +85,7 @@ export function committeeOf(kernels: Kernels, genesis: Genesis): Committee {
   };
 }
 
-/** ⌊a / b⌋ of safe integers. A floating-point quotient would round up near 2^53. */
+/** ⌊a / b⌋ of safe integers, by integers alone. */
 function divide(a: number, b: number): number {
   return (a - (a % b)) / b;
 }

@@ -8,7 +8,7 @@ export const ED25519_KEY_BYTES = 32;
 /** X25519. */
 export const GATE_KEY_BYTES = 32;
 /** Names of chains and validators, in UTF-8. */
-export const MAX_NAME_BYTES = 64;
+const MAX_NAME_BYTES = 64;
 const MAX_ENDPOINT_BYTES = 255;
 /** Nesting of a JSON value that is hashed; also what stops a cyclic one. */
 const MAX_JSON_DEPTH = 64;

@@ -19,7 +19,7 @@ export const DIGEST_BYTES = 32;
 /** round u32, author u16, digest. */
 export const REF_BYTES = 38;
 /** index u64, digest. */
-export const COMMIT_VOTE_BYTES = 40;
+const COMMIT_VOTE_BYTES = 40;
 /** Everything of a header whose size does not vary, without the offsets of its lists. */
 export const FIELDS_BYTES = 125;
 /** Fixed part of a header: the fields and the offsets of parents, votes and commit votes. */

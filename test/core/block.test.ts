@@ -27,6 +27,7 @@ import {
   SIGNATURE_BYTES,
 } from '../../src/core/limits.ts';
 import type { CommitDigest, CommitIndex, CommitVote, Header, Ref, SignedBlock, Vote } from '../../src/core/types.ts';
+import { loadKernels } from '../../src/wasm/load.ts';
 import { refArb, votesArb } from '../support/arbitraries.ts';
 import { makeBlock, makeCommittee, makeProposals, makeRef, makeRichBlock, makeVote } from '../support/chain.ts';
 import { hashing } from '../support/hashing.ts';
@@ -161,6 +162,12 @@ describe('the digest', () => {
 });
 
 describe('building and signing', () => {
+  it('gives the same block through the kernels as through node:crypto', () => {
+    const twin = loadKernels({ kind: 'twin' });
+    expect(decodeBlock(twin, rich.bytes)).toEqual(rich);
+    expect(signBlock(buildBlock(twin, rich.header, rich.proposals), rich.signature)).toEqual(rich);
+  });
+
   it('leaves the signature zero until signed', () => {
     const unsigned = buildBlock(hashing, rich.header, rich.proposals);
     expect(unsigned.signature).toEqual(new Uint8Array(SIGNATURE_BYTES));

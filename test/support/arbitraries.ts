@@ -47,7 +47,7 @@ export const refArb: fc.Arbitrary<Ref> = fc.record({
   digest: bytes32 as fc.Arbitrary<BlockDigest>,
 });
 
-export const bitlistArb: fc.Arbitrary<Bitlist> = fc
+const bitlistArb: fc.Arbitrary<Bitlist> = fc
   .oneof(fc.array(fc.boolean(), { maxLength: 70 }), fc.array(fc.boolean(), { minLength: 505, maxLength: 512 }))
   .map(bitlistOf);
 
