@@ -43,6 +43,8 @@ export interface FollowedEntry {
     readonly decided: PromiseWithResolvers<Decided>;
     readonly certified: PromiseWithResolvers<Certified>;
   };
+  /** It was submitted before, on a session that was lost: the node may have decided it since. */
+  again: boolean;
   acknowledged: Acknowledged | null;
   decided: Decided | null;
 }
@@ -151,9 +153,11 @@ export class Followed {
     this.#byCommit.clear();
   }
 
-  /** Entries that the node has not acknowledged. */
+  /** Entries that the node has not acknowledged, to be submitted again. */
   unacknowledged(): FollowedEntry[] {
-    return [...this.#open].filter((entry) => entry.acknowledged === null);
+    const entries = [...this.#open].filter((entry) => entry.acknowledged === null);
+    for (const entry of entries) entry.again = true;
+    return entries;
   }
 
   /** Acknowledged entries without a certified decision. */
@@ -181,7 +185,7 @@ function openEntry(bytes: Uint8Array): FollowedEntry {
   };
   // Most callers await one of the three: the others must not end the process as unhandled. The awaited one still rejects.
   for (const promise of Object.values(handle)) promise.catch(() => {});
-  return { bytes, submittedMs: performance.now(), handle, settle, acknowledged: null, decided: null };
+  return { bytes, submittedMs: performance.now(), handle, settle, again: false, acknowledged: null, decided: null };
 }
 
 function hexOf(bytes: Uint8Array): string {

@@ -14,24 +14,29 @@ import {
   MAX_SUBMIT_PROPOSALS,
   type NodeMessage,
   type NodeStatus,
+  type SubmitResult,
   type Topic,
 } from './client-protocol.ts';
 import { type Asker, ClientRequests } from './client-requests.ts';
 import type { NodeEvent, NodeStats } from './events.ts';
 
-/** What a client needs of a session: QZMQ gives one, a test any pair of ends. */
+/** What a client needs of a session: QZMQ gives one (`client-link.ts`), a test any other. */
 export interface ClientLink {
   /** False: it was not taken, because the session is gone or its queue is full. */
   send(message: Uint8Array): boolean;
-  onMessage(handler: (message: Uint8Array) => void): void;
-  /** Called once, when nothing can be sent or received any more. */
-  onClose(handler: (reason: Error | undefined) => void): void;
-  close(): Promise<void> | void;
+  /** Ends the session; `onClose` is not called for it. */
+  close(): Promise<void>;
+}
+
+export interface LinkHandlers {
+  onMessage(message: Uint8Array): void;
+  /** The session ended, not by {@link ClientLink.close}. */
+  onClose(): void;
 }
 
 export interface ClientOptions {
   /** Opens a session; called again after a loss when `reconnect` is on. */
-  readonly connect: () => Promise<ClientLink>;
+  readonly connect: (handlers: LinkHandlers) => Promise<ClientLink>;
   /** Default false: a lost session rejects everything that waits with `CLIENT_DISCONNECTED`. */
   readonly reconnect?: boolean;
   /** Called with every problem that is not the answer to a call: lost sessions, unreadable messages. */
@@ -68,7 +73,7 @@ export class Client {
   /** Connects once; the first failure is thrown, also with `reconnect`. */
   static async connect(options: ClientOptions): Promise<Client> {
     const client = new Client(options);
-    client.#attach(await options.connect());
+    await client.#open();
     return client;
   }
 
@@ -126,11 +131,20 @@ export class Client {
     await link?.close();
   }
 
-  #attach(link: ClientLink): void {
+  /** Opens a session and makes it the one that is used. */
+  async #open(): Promise<void> {
     const reader = new NodeMessageReader();
+    let link: ClientLink | null = null;
+    let isLost = false;
+    link = await this.#options.connect({
+      onMessage: (bytes) => this.#receive(reader, bytes),
+      onClose: () => {
+        isLost = true;
+        if (link !== null) this.#lost(link);
+      },
+    });
+    if (isLost) throw disconnectedError();
     this.#link = link;
-    link.onMessage((bytes) => this.#receive(reader, bytes));
-    link.onClose((reason) => this.#lost(link, reason));
   }
 
   #receive(reader: NodeMessageReader, bytes: Uint8Array): void {
@@ -154,12 +168,12 @@ export class Client {
     }
   }
 
-  #lost(link: ClientLink, cause: Error | undefined): void {
+  #lost(link: ClientLink): void {
     if (this.#link !== link) return;
     this.#link = null;
     this.#unsent = [];
     this.#submitsInFlight = 0;
-    const error = disconnectedError(cause);
+    const error = disconnectedError();
     this.#requests.rejectAll(error);
     this.#problem(error);
     if (this.#options.reconnect === true) void this.#reconnect();
@@ -170,9 +184,9 @@ export class Client {
     for (let waitMs = RETRY_MIN_MS; !this.#closed; waitMs = Math.min(2 * waitMs, RETRY_MAX_MS)) {
       await delay(waitMs);
       try {
-        const link = await this.#options.connect();
-        if (this.#closed) await link.close();
-        else this.#resume(link);
+        await this.#open();
+        if (this.#closed) await this.#link?.close();
+        else this.#resume();
         return;
       } catch (error) {
         this.#problem(error);
@@ -181,8 +195,7 @@ export class Client {
   }
 
   /** Takes up on a new session what the lost one left: events, unanswered submits, missing decisions. */
-  #resume(link: ClientLink): void {
-    this.#attach(link);
+  #resume(): void {
     const report = (error: unknown): void => this.#problem(error);
     if (this.#topics.length > 0) this.subscribe(this.#topics, this.#onEvent).catch(report);
     this.#askAllAgain(this.#followed.unfinished()).catch(report);
@@ -231,7 +244,7 @@ export class Client {
     this.#question((requestId) => ({ kind: 'submit', requestId, proposals }), {
       // At once: the node may send the decision right behind the answer that says which id is meant.
       resolve: (message) => {
-        if (message.kind === 'submitted') this.#followed.acknowledge(batch, message.results);
+        if (message.kind === 'submitted') this.#acknowledged(batch, message.results);
         else this.#submitFailed(batch, unexpected(message.kind, 'submitted'));
         done();
       },
@@ -240,6 +253,12 @@ export class Client {
         done();
       },
     });
+  }
+
+  #acknowledged(batch: readonly FollowedEntry[], results: readonly SubmitResult[]): void {
+    this.#followed.acknowledge(batch, results);
+    const again = batch.filter((entry) => entry.again);
+    if (again.length > 0) this.#askAllAgain(again).catch((error: unknown) => this.#problem(error));
   }
 
   #submitFailed(batch: readonly FollowedEntry[], error: PqError): void {
@@ -262,7 +281,7 @@ export class Client {
   /** Sends a question; whatever comes of it reaches `asker`, failures to send too. */
   #question(build: (requestId: number) => ClientMessage, asker: Asker): void {
     if (this.#closed) return asker.reject(closedError());
-    if (this.#link === null) return asker.reject(disconnectedError(undefined));
+    if (this.#link === null) return asker.reject(disconnectedError());
     let requestId = 0;
     try {
       requestId = this.#requests.open(asker);
@@ -305,7 +324,6 @@ function closedError(): PqError {
   return new PqError('CLIENT_CLOSED', 'The client was closed.');
 }
 
-function disconnectedError(cause: Error | undefined): PqError {
-  const why = cause === undefined ? '' : `: ${cause.message}`;
-  return new PqError('CLIENT_DISCONNECTED', `The session with the node is lost${why}.`, {}, cause);
+function disconnectedError(): PqError {
+  return new PqError('CLIENT_DISCONNECTED', 'The session with the node is lost: is it still running?');
 }
