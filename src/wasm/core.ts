@@ -2,6 +2,7 @@
  * The kernels on a compiled core. Nothing here touches Node, so a browser uses it too: compile the bytes of `core.wasm`
  * with {@link wasm}, then {@link createCoreKernels}.
  */
+import { CoreDag } from './dag.ts';
 import { CoreHash } from './hash.ts';
 import { CoreInstance } from './instance.ts';
 import type { Kernels } from './kernels.ts';
@@ -17,7 +18,7 @@ export function createCoreKernels(module: WasmModule, name: Exclude<Kernels['nam
     sha3_256: (...parts) => hash.sha3_256(parts),
     sha3_256Each: (prefix, items) => hash.sha3_256Each(prefix, items),
     merkleRoot: (leaves) => hash.merkleRoot(leaves),
-    createDag: (options) => twin.createDag(options),
+    createDag: (options) => new CoreDag(new CoreInstance(module), options),
     createTally: (options) => twin.createTally(options),
     createConflictSet: (options) => twin.createConflictSet(options),
   };

@@ -15,6 +15,27 @@ export interface CoreExports {
   sha3Each(prefix: number, prefixLength: number, lengths: number, count: number, data: number, out: number): void;
   merkleRoot(lengths: number, count: number, data: number, digests: number, out: number): void;
   merkleFold(digests: number, count: number, out: number): void;
+  stakesAddress(): number;
+  dagInit(authors: number, maxBlocks: number): number;
+  dagQuorumAddress(): number;
+  dagDigestAddress(): number;
+  dagParentsAddress(): number;
+  dagAnswersAddress(): number;
+  dagSize(): number;
+  dagKeepFrom(): number;
+  dagInsert(round: number, author: number, parents: number): number;
+  dagPrepare(fromRound: number, covered: number, perRound: number): number;
+  dagDecide(count: number, fromRound: number, fromOffset: number, perRound: number): number;
+  dagLinearize(leader: number, from: number): number;
+  dagMarkCommitted(handle: number): number;
+  dagIsCommitted(handle: number): number;
+  dagReaches(from: number, to: number): number;
+  dagCollect(from: number): void;
+}
+
+/** `WASM_MEMORY`: the instance cannot have the memory that its bounds allow. */
+export function outOfMemory(data: Record<string, unknown>, cause?: unknown): PqError {
+  return new PqError('WASM_MEMORY', 'give the process more memory or lower the bounds', data, cause);
 }
 
 /** An instance of the core. Views are re-made after growth: read them from here each time, never keep one. */
@@ -39,6 +60,17 @@ export class CoreInstance {
     this.f64 = new Float64Array(buffer);
   }
 
+  /** Writes an unsigned integer of up to 53 bits as a u64. */
+  storeU64(at: number, value: number): void {
+    this.u32[at >>> 2] = value % 2 ** 32;
+    this.u32[(at >>> 2) + 1] = Math.floor(value / 2 ** 32);
+  }
+
+  /** Reads a u64 that is a safe integer. */
+  loadU64(at: number): number {
+    return this.u32[at >>> 2]! + this.u32[(at >>> 2) + 1]! * 2 ** 32;
+  }
+
   /** Makes the memory reach at least to address `end`. Throws `WASM_MEMORY` when the machine has no more. */
   reserve(end: number): void {
     if (end <= this.u8.length) return;
@@ -46,7 +78,7 @@ export class CoreInstance {
     try {
       this.exports.memory.grow(pages);
     } catch (cause) {
-      throw new PqError('WASM_MEMORY', 'give the process more memory or lower the bounds', { pages }, cause);
+      throw outOfMemory({ pages }, cause);
     }
     this.refresh();
   }

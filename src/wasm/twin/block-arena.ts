@@ -3,15 +3,15 @@
  * 32-bit words. A slot with one block, the normal case, is told by sets alone; equivocators, the authors with more than
  * one block in a round, are looked at block by block.
  */
-import { PqError } from '../../errors.ts';
 import { DIGEST_BYTES, isU32 } from '../checks.ts';
+import { badBlock, dagFull } from '../dag-checks.ts';
 
 /** Rounds that may lie between the lowest and the highest block held. Bounds the ring. */
-export const ROUND_SPAN_MAX = 65_536;
-/** The highest round: one below the u32 range, so that "the first round to keep" always fits it too. */
-export const ROUND_MAX = 2 ** 32 - 2;
+const ROUND_SPAN_MAX = 65_536;
+/** The highest round: what is compared with it, a few rounds above or below, is a u32 too. */
+const ROUND_MAX = 2 ** 32 - 4;
 
-export const LIVE = 1;
+const LIVE = 1;
 export const COMMITTED = 2;
 
 const FIRST_BLOCKS = 64;
@@ -142,12 +142,10 @@ export class BlockArena {
 
   /** The handle that the next block gets; makes room for it and for its round. Throws `DAG_FULL` at a bound. */
   #take(round: number): number {
-    if (this.size === this.#maxBlocks) {
-      throw new PqError('DAG_FULL', 'collect old rounds or raise maxBlocks', { blocks: this.size });
-    }
+    if (this.size === this.#maxBlocks) throw dagFull(this.size);
     if (this.size > 0) {
       const span = Math.max(round, this.highest) - Math.min(round, this.lowest) + 1;
-      if (span > ROUND_SPAN_MAX) throw new PqError('DAG_FULL', 'collect old rounds: they span too many', { span });
+      if (span > ROUND_SPAN_MAX) throw dagFull(this.size);
       if (span > this.#ringSize) this.#growRing(2 ** Math.ceil(Math.log2(span)));
     }
     const free = this.#free.at(-1);
@@ -247,8 +245,4 @@ export class BlockArena {
 function grown<T extends Uint8Array | Uint32Array | Int32Array>(from: T, to: T): T {
   to.set(from);
   return to;
-}
-
-function badBlock(why: string): PqError {
-  return new PqError('DAG_BAD_BLOCK', `check the block before it is inserted: ${why}`);
 }

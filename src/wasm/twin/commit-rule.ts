@@ -3,7 +3,7 @@
  * for by the blocks of R + 1 that link it, and certified by a block of R + 2 whose parents hold a quorum of such votes.
  * Authors are counted, never blocks.
  */
-import { PqError } from '../../errors.ts';
+import { twoCommits } from '../dag-checks.ts';
 import { type DecidedSlot, NO_LEADER, type SlotStatus } from '../kernels.ts';
 import type { BlockArena } from './block-arena.ts';
 import type { HistoryWalk } from './history.ts';
@@ -212,8 +212,3 @@ export class CommitRule {
 
 const NOT_YET = -1;
 const SKIPPED = -2;
-
-function twoCommits(round: number, author: number): PqError {
-  const message = 'stop: two blocks of one leader slot commit, so more than f stake is faulty';
-  return new PqError('DAG_TWO_COMMITS', message, { round, author });
-}
