@@ -15,7 +15,7 @@ import { TokenBucket } from './token-bucket.ts';
 /** Blocks in the answers to one request for rounds. */
 const MAX_SERVED_BLOCKS = 256;
 /** Bytes of refs in one answer with commits; a first commit is sent whatever its size. */
-const MAX_SERVED_REF_BYTES = 1024 * 1024;
+const MAX_SERVED_REF_BYTES = 256 * 1024;
 /** Answers to one peer, in blocks and commits a second: enough to catch up fast, not enough to keep a disk busy. */
 const SERVED_PER_SECOND = 4_000;
 

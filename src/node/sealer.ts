@@ -30,6 +30,7 @@ export class Sealer {
   readonly #parts: SealerParts;
   #busy = false;
   #stopped = false;
+  #work: Promise<void> = Promise.resolve();
 
   constructor(parts: SealerParts) {
     this.#parts = parts;
@@ -46,7 +47,7 @@ export class Sealer {
       );
     }
     this.#busy = true;
-    this.#seal(block, record).then(
+    this.#work = this.#seal(block, record).then(
       (signature) => {
         this.#busy = false;
         if (!this.#stopped) this.#parts.onSealed(block.ref.digest, signature);
@@ -60,6 +61,11 @@ export class Sealer {
     this.#stopped = true;
   }
 
+  /** Resolves when nothing is written or signed any more. */
+  async settled(): Promise<void> {
+    await this.#work;
+  }
+
   async #seal(block: Block, record: SignedRecord): Promise<Uint8Array> {
     const { store, signer } = this.#parts;
     if (this.#parts.record === null) {
@@ -70,9 +76,14 @@ export class Sealer {
     const { round, author, digest } = block.ref;
     store.addBlock({ epoch: block.header.epoch, round, author, digest, bytes: block.bytes, own: true });
     await store.sync();
+    this.#requireRunning();
     await this.#parts.record.write(record);
-    if (this.#stopped) throw new PqError('SEAL_STOPPED', 'The node is stopping.');
+    this.#requireRunning();
     return signer.sign(digest, HEADER_CONTEXT);
+  }
+
+  #requireRunning(): void {
+    if (this.#stopped) throw new PqError('SEAL_STOPPED', 'The node is stopping.');
   }
 
   #fail(error: unknown): void {
