@@ -7,7 +7,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { calibrate, logit, sigmoid } from '../src/agent/calibration.ts';
-import { originIds } from '../src/agent/features/origin-ngrams.ts';
+import { decodeKnown, domainOf, encodeKnown } from '../src/agent/features/known.ts';
+import { originIds, originReader } from '../src/agent/features/origin-ngrams.ts';
 import { node, tensor, valueInfo, writeModel } from '../src/agent/onnx/write.ts';
 import { dataHash, loadOrigins, type OriginRecord } from './origin-data.ts';
 import { fitLogistic, fitPlatt, generator, type SparseLinear, scoreOf } from './origin-fit.ts';
@@ -16,6 +17,10 @@ import { ORIGIN_MODELS, type OriginModelSpec } from './origin-models.ts';
 
 const MODELS = fileURLToPath(new URL('../models/', import.meta.url));
 const THRESHOLD = 0.7;
+/** A benign domain of the training part with a greater p becomes a known one. */
+const KNOWN_ABOVE = 0.1;
+/** ONNX's number for float32. */
+const FLOAT = 1;
 /** Well-known names and made-up ones; the card says what the model gives, and a test holds the runtime to it. */
 const EXAMPLES = [
   'github.com',
@@ -26,20 +31,23 @@ const EXAMPLES = [
   'app.uniswap-rewards.live',
 ];
 
-/** ids → rows of the table → sum → + bias → sigmoid. */
-function graphOf({ weights, bias }: SparseLinear, maxIds: number): Uint8Array {
+/** ids → 8-bit rows of the table → sum → · scale + bias → sigmoid. */
+function graphOf({ weights, scale, bias }: SparseLinear, maxIds: number): Uint8Array {
   return writeModel({
     inputs: [valueInfo('ids', 'int32', ['rows', maxIds])],
     outputs: [valueInfo('probability', 'float32', ['rows', 1])],
     constants: [
       tensor('table', weights, [weights.length, 1]),
       tensor('ids_axis', BigInt64Array.of(1n), [1]),
+      tensor('scale', Float32Array.of(scale), [1]),
       tensor('bias', Float32Array.of(bias), [1]),
     ],
     nodes: [
       node('Gather', ['table', 'ids'], ['rows_of_table'], { axis: 0n }),
-      node('ReduceSum', ['rows_of_table', 'ids_axis'], ['sum'], { keepdims: 0n }),
-      node('Add', ['sum', 'bias'], ['score']),
+      node('Cast', ['rows_of_table'], ['weights'], { to: BigInt(FLOAT) }),
+      node('ReduceSum', ['weights', 'ids_axis'], ['sum'], { keepdims: 0n }),
+      node('Mul', ['sum', 'scale'], ['scaled']),
+      node('Add', ['scaled', 'bias'], ['score']),
       node('Sigmoid', ['score'], ['probability']),
     ],
   });
@@ -49,6 +57,14 @@ const round = (value: number): number => Math.round(value * 1e4) / 1e4;
 const rounded = (values: object): Record<string, number> =>
   Object.fromEntries(Object.entries(values).map(([key, value]) => [key, round(value)]));
 const labelsOf = (records: readonly OriginRecord[]): number[] => records.map(({ label }) => label);
+
+/** Benign domains of the training part that spelling alone does not clearly approve, unless something blocked shares them. */
+function misread(rows: readonly OriginRecord[], pOf: (origin: string) => number): string[] {
+  const isBlocked = decodeKnown(encodeKnown(rows.filter(({ label }) => label === 1).map(({ origin }) => origin)));
+  const isUnclear = ({ origin, label }: OriginRecord): boolean =>
+    label === 0 && Math.max(pOf(origin), pOf(domainOf(origin))) > KNOWN_ABOVE;
+  return rows.filter((row) => isUnclear(row) && !isBlocked(row.origin)).map(({ origin }) => origin);
+}
 
 interface Trained {
   readonly bytes: Uint8Array;
@@ -76,8 +92,12 @@ function train(spec: OriginModelSpec, records: readonly OriginRecord[]): Trained
     labelsOf(calibrationRows),
   );
   const calibration = { method: 'platt', a, b } as const;
-  const pOf = (origin: string): number =>
+  const spelled = (origin: string): number =>
     calibrate(calibration, 'probability', sigmoid(scoreOf(linear, idsOf(origin))));
+  const known = encodeKnown(misread(part('train'), spelled));
+  const read = originReader({ ...parameters, known });
+  const pOf = (origin: string): number =>
+    calibrate(calibration, 'probability', sigmoid(scoreOf(linear, Int32Array.from(read(origin)))));
   const heldOut = part('test');
   const labels = labelsOf(heldOut);
   const p = heldOut.map(({ origin }) => pOf(origin));
@@ -87,7 +107,7 @@ function train(spec: OriginModelSpec, records: readonly OriginRecord[]): Trained
     title: 'Phishing against benign web origins',
     kind: 'transaction',
     input: 'origin-ngrams/1',
-    parameters,
+    parameters: { ...parameters, known },
     output: { tensor: 'probability', task: 'classifier', scale: 'probability' },
     calibration,
     threshold: THRESHOLD,

@@ -38,10 +38,10 @@ const COUNTRY_SECOND_LEVEL = new Set([
 
 /** Suffixes under which anyone can get a name: hosting platforms, and second-level domains sold like top-level ones. */
 const OPEN_SUFFIXES = new Set(
-  `000webhostapp.com aqq.ru az.com bitballoon.com blogspot.com br.com cn.com co.com co.nl co.no com.de com.se czweb.org de.com
+  `000webhostapp.com amazonaws.com appspot.com aqq.ru az.com azureedge.net azurewebsites.net bitballoon.com blogspot.com br.com cloudfront.net cn.com co.com co.nl co.no com.de com.se czweb.org de.com
   domen-hosting.org droppages.com epizy.com eu.com eu.org firebaseapp.com fleek.co getforge.io github.io gitlab.io glitch.me
   gr.com herokuapp.com hu.com in.net jp.net jpn.com kissr.com loca.lt mex.com neocities.org net.ru netlify.app netlify.com ngrok.io
-  onrender.com org.ru pages.dev paperplane.io pp.ru pp.ua repl.co rf.gd ru.com sa.com se.net square.site surge.sh tumblr.com
+  onrender.com org.ru pages.dev paperplane.io pp.ru pp.ua r2.dev repl.co rf.gd ru.com sa.com se.net square.site surge.sh tumblr.com
   typeform.com uk.com uk.net updog.co us.com vercel.app web.app webcindario.com webflow.io webhostbox.net weebly.com wixsite.com
   wordpress.com workers.dev xf.cz za.com`.split(/\s+/),
 );
@@ -97,4 +97,21 @@ export function skeletonOf(host: string): string {
     skeleton += LOOKALIKES[char] ?? char;
   }
   return skeleton;
+}
+
+const SPELLINGS: readonly (readonly [RegExp, string])[] = [
+  [/rn/g, 'm'],
+  [/vv/g, 'w'],
+  [/[1lj|]/g, 'i'],
+  [/0/g, 'o'],
+  [/3/g, 'e'],
+  [/4/g, 'a'],
+  [/5/g, 's'],
+  [/(.)\1+/g, '$1'],
+  [/[^a-z]/g, ''],
+];
+
+/** A name as a hurried reader sees it: digits and pairs that look like letters read as those, doubled letters once, letters only. */
+export function foldedOf(name: string): string {
+  return SPELLINGS.reduce((text, [spelling, seen]) => text.replace(spelling, seen), name);
 }
