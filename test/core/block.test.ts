@@ -26,6 +26,7 @@ import {
   MAX_VOTES_BYTES,
   SIGNATURE_BYTES,
 } from '../../src/core/limits.ts';
+import { encodeProposal, identifyProposals } from '../../src/core/proposal.ts';
 import type { CommitDigest, CommitIndex, CommitVote, Header, Ref, SignedBlock, Vote } from '../../src/core/types.ts';
 import { loadKernels } from '../../src/wasm/load.ts';
 import { refArb, votesArb } from '../support/arbitraries.ts';
@@ -45,6 +46,7 @@ import {
 
 const committee = makeCommittee(hashing);
 const random = seeded(7);
+const none = new Uint8Array(0);
 const digest = (seed: number) => seeded(seed).bytes(32) as CommitDigest;
 const rich = makeRichBlock(hashing, committee, seeded(2));
 
@@ -55,7 +57,7 @@ function forged(block: SignedBlock, change: Partial<Header>): Uint8Array {
 
 describe('refs', () => {
   it('are ordered by round, author, digest', () => {
-    const property = fc.property(fc.array(refArb, { maxLength: 20 }), (refs) => {
+    const property = fc.property(fc.array(refArb, { maxLength: 20, size: 'max' }), (refs) => {
       const text = (ref: Ref) =>
         `${String(ref.round).padStart(10, '0')}/${String(ref.author).padStart(5, '0')}/${digestKey(ref.digest)}`;
       const sorted = [...refs].sort(compareRefs).map(text);
@@ -86,7 +88,7 @@ describe('refs', () => {
 
 describe('bitlists', () => {
   it('keep their bits; none set is the empty list', () => {
-    const property = fc.property(fc.array(fc.boolean(), { maxLength: 70 }), (flags) => {
+    const property = fc.property(fc.array(fc.boolean(), { maxLength: 70, size: 'max' }), (flags) => {
       const list = bitlistOf(flags);
       expect(bitlistOf(Uint8Array.from(flags, Number))).toEqual(list);
       expect(flags.map((_, i) => bitAt(list, i))).toEqual(flags);
@@ -223,6 +225,20 @@ describe('building and signing', () => {
     }
     const long = { length: MAX_PROPOSALS + 1, bytes: new Uint8Array(65).fill(1) };
     expect(codeOf(() => encodeVotes([{ ...votes[0]!, abstains: long }]))).toBe('SSZ_LIMIT');
+    const bytes = forged(rich, { votes: [{ ...votes[0]!, abstains: long }] });
+    expect(codeOf(() => decodeBlock(hashing, bytes))).toBe('SSZ_LIMIT');
+  });
+
+  it('refuses more than MAX_PROPOSALS, however small, at both ends', () => {
+    const smallest = { version: 1, kind: 0, expiryMs: 0, ...{ sender: none, body: none, signature: none } };
+    const list = (count: number) => identifyProposals(hashing, Array(count).fill(encodeProposal(smallest)));
+    const full = makeBlock(hashing, committee, 1, 0, { payload: list(MAX_PROPOSALS) });
+    expect(decodeBlock(hashing, full.bytes)).toEqual(full);
+    const over = list(MAX_PROPOSALS + 1);
+    expect(codeOf(() => makeBlock(hashing, committee, 1, 0, { payload: over }))).toBe('SSZ_LIMIT');
+    const header = { ...full.header, proposals: over.length, payloadBytes: full.header.payloadBytes + 4 + 23 };
+    const bytes = BlockSsz.serialize(blockValue({ ...full, header, proposals: over }));
+    expect(codeOf(() => decodeBlock(hashing, bytes))).toBe('SSZ_LIMIT');
   });
 });
 

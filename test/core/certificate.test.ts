@@ -155,6 +155,8 @@ describe('a certificate is refused', () => {
     commits: commits.map((commit, i) => (i === position ? { ...commit, ...fields } : commit)),
   });
   const other = seeded(5).bytes(32);
+  const decode = (value: Certificate) =>
+    codeOf(() => decodeCertificate(CertificateSsz.serialize(certificateValue(value))));
 
   it('without commits', () => {
     expect(code({ ...certificate, commits: [] })).toBe('CERTIFICATE_EMPTY');
@@ -176,6 +178,8 @@ describe('a certificate is refused', () => {
     expect(code(change(0, { stateRoot: other }))).toBe('CERTIFICATE_LINK');
     expect(code(change(1, { previous: other as never }))).toBe('CERTIFICATE_LINK');
     expect(code(change(1, { index: 9 as never }))).toBe('CERTIFICATE_LINK');
+    const gap = makeCommit(committee, 9, commitDigest(hashing, commits[0]!));
+    expect(code({ ...certificate, commits: [commits[0]!, gap] })).toBe('CERTIFICATE_LINK');
     expect(code({ ...certificate, commits: [commits[0]!, commits[2]!] })).toBe('CERTIFICATE_LINK');
     expect(code({ ...certificate, commits: [...commits].reverse() })).toBe('CERTIFICATE_LINK');
   });
@@ -210,8 +214,6 @@ describe('a certificate is refused', () => {
     const unsorted = withEntries(entries[1]!, entries[0]!, entries[3]!);
     expect(code(twice)).toBe('CERTIFICATE_SIGNER_DUPLICATE');
     expect(code(unsorted)).toBe('CERTIFICATE_SIGNER_UNSORTED');
-    const decode = (value: Certificate) =>
-      codeOf(() => decodeCertificate(CertificateSsz.serialize(certificateValue(value))));
     expect(decode(twice)).toBe('CERTIFICATE_SIGNER_DUPLICATE');
     expect(decode(unsorted)).toBe('CERTIFICATE_SIGNER_UNSORTED');
   });
@@ -226,8 +228,10 @@ describe('a certificate is refused', () => {
     const long = { ...certificate, commits: chain(committee, 1, MAX_CERTIFICATE_COMMITS + 1) };
     expect(code(long)).toBe('SSZ_LIMIT');
     expect(codeOf(() => encodeCertificate(long))).toBe('SSZ_LIMIT');
+    expect(decode(long)).toBe('SSZ_LIMIT');
     const crowd = { ...certificate, entries: Array(129).fill(entries[0]) as CertificateEntry[] };
     expect(code(crowd)).toBe('SSZ_LIMIT');
     expect(codeOf(() => encodeCertificate(crowd))).toBe('SSZ_LIMIT');
+    expect(decode(crowd)).toBe('SSZ_LIMIT');
   });
 });

@@ -90,8 +90,8 @@ describe('a committee', () => {
 describe('StakeSet', () => {
   it('behaves as a set of authors with their stakes', () => {
     const property = fc.property(
-      fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 1, maxLength: 128 }),
-      fc.array(fc.nat(127), { maxLength: 200 }),
+      fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 1, maxLength: 128, size: 'max' }),
+      fc.array(fc.nat(127), { maxLength: 200, size: 'max' }),
       (stakes, authors) => {
         const set = new StakeSet({ stakes });
         const model = new Set<number>();

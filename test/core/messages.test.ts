@@ -1,17 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { compareRefs } from '../../src/core/block.ts';
 import { concatBytes } from '../../src/core/bytes.ts';
-import { MAX_BLOCK_BYTES, MAX_FETCH_REFS, MAX_MESSAGE_BYTES, MAX_SYNC_COMMITS } from '../../src/core/limits.ts';
+import {
+  MAX_BLOCK_BYTES,
+  MAX_COMMIT_BLOCKS,
+  MAX_FETCH_REFS,
+  MAX_MESSAGE_BYTES,
+  MAX_SYNC_COMMITS,
+} from '../../src/core/limits.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../src/core/messages.ts';
 import type { Certificate } from '../../src/core/types.ts';
 import { makeCommit, makeCommittee, makeRef } from '../support/chain.ts';
 import { hashing } from '../support/hashing.ts';
 import { codeOf } from '../support/hostile.ts';
 import { seeded } from '../support/random.ts';
+import { CommitsReplySsz, certificateValue } from '../support/ssz-types.ts';
 
 const random = seeded(1);
 const committee = makeCommittee(hashing);
 const empty: Certificate = { commits: [], entries: [] };
+const none = certificateValue(empty);
 const decoding = (...parts: (number | Uint8Array)[]) =>
   codeOf(() =>
     decodeMessage(concatBytes(...parts.map((part) => (typeof part === 'number' ? Uint8Array.of(part) : part)))),
@@ -35,7 +43,7 @@ describe('messages', () => {
 
   it('are bounded as a whole', () => {
     expect(decoding(1, new Uint8Array(MAX_MESSAGE_BYTES))).toBe('MESSAGE_BYTES');
-    const refs = Array.from({ length: 16_384 }, () => makeRef(random)).sort(compareRefs);
+    const refs = Array.from({ length: MAX_COMMIT_BLOCKS }, () => makeRef(random)).sort(compareRefs);
     const commits = Array.from({ length: 8 }, (_, i) => ({ commit: makeCommit(committee, i), refs }));
     expect(codeOf(() => encodeMessage({ kind: 'commitsReply', commits, certificate: empty }))).toBe('MESSAGE_BYTES');
     expect(() =>
@@ -72,6 +80,11 @@ describe('messages', () => {
     }));
     const reply = (list: typeof commits): Message => ({ kind: 'commitsReply', commits: list, certificate: empty });
     expect(codeOf(() => encodeMessage(reply(commits)))).toBe('SSZ_LIMIT');
+    expect(decoding(7, CommitsReplySsz.serialize({ commits, certificate: none }))).toBe('SSZ_LIMIT');
+    const refs = Array.from({ length: MAX_COMMIT_BLOCKS + 1 }, () => makeRef(random));
+    const long = { commits: [{ commit: makeCommit(committee, 1), refs }], certificate: empty } as const;
+    expect(codeOf(() => encodeMessage({ kind: 'commitsReply', ...long }))).toBe('SSZ_LIMIT');
+    expect(decoding(7, CommitsReplySsz.serialize({ commits: [...long.commits], certificate: none }))).toBe('SSZ_LIMIT');
     expect(decodeMessage(encodeMessage(reply(commits.slice(1))))).toEqual(reply(commits.slice(1)));
   });
 

@@ -88,16 +88,17 @@ describe('SszReader', () => {
     expect(elements([8, 0, 0, 0, 9, 0, 0, 0, 1, 2, 3])).toEqual([8, 9, 11]);
   });
 
-  it.each([
+  it.each<[string, number[], number?]>([
     ['SSZ_TRUNCATED', [4, 0, 0]],
     ['SSZ_OFFSET', [0, 0, 0, 0]],
     ['SSZ_OFFSET', [6, 0, 0, 0, 0, 0]],
     ['SSZ_OFFSET', [8, 0, 0, 0]],
     ['SSZ_OFFSET', [8, 0, 0, 0, 7, 0, 0, 0]],
     ['SSZ_OFFSET', [8, 0, 0, 0, 9, 0, 0, 0]],
+    ['SSZ_OFFSET', [12, 0, 0, 0, 14, 0, 0, 0, 13, 0, 0, 0, 1, 2], 3],
     ['SSZ_LIMIT', [12, 0, 0, 0, 12, 0, 0, 0, 12, 0, 0, 0]],
-  ])('%s for the list %j', (code, bytes) => {
-    expect(codeOf(() => elements(bytes))).toBe(code);
+  ])('%s for the list %j', (code, bytes, limit = 2) => {
+    expect(codeOf(() => elements(bytes, limit))).toBe(code);
   });
 
   it('refuses a count above the limit before it looks at the offsets', () => {

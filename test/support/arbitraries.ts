@@ -1,4 +1,4 @@
-/** fast-check generators of the protocol's objects. */
+/** fast-check generators of the protocol's objects. Sizes are stated: the library's own default stays near ten. */
 import fc from 'fast-check';
 import { bitlistOf, compareRefs } from '../../src/core/block.ts';
 import type {
@@ -30,7 +30,7 @@ const u64 = fc.oneof(
 );
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 export const bytes32 = bytes(32);
-const byteList = (limit: number) => fc.uint8Array({ maxLength: limit });
+const byteList = (limit: number) => fc.uint8Array({ maxLength: limit, size: 'max' });
 
 export const proposalArb: fc.Arbitrary<Proposal> = fc.record({
   version: u8,
@@ -48,7 +48,10 @@ export const refArb: fc.Arbitrary<Ref> = fc.record({
 });
 
 const bitlistArb: fc.Arbitrary<Bitlist> = fc
-  .oneof(fc.array(fc.boolean(), { maxLength: 70 }), fc.array(fc.boolean(), { minLength: 505, maxLength: 512 }))
+  .oneof(
+    fc.array(fc.boolean(), { maxLength: 70, size: 'max' }),
+    fc.array(fc.boolean(), { minLength: 505, maxLength: 512 }),
+  )
   .map(bitlistOf);
 
 export const votesArb: fc.Arbitrary<readonly Vote[]> = fc
