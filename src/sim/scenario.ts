@@ -17,6 +17,8 @@ export interface Scenario {
   readonly duplication: number;
   /** Validators that are crashed and restarted from their disk during the hostile part, one after the other. */
   readonly crashes: number;
+  /** For how long. */
+  readonly crashMs: readonly [low: number, high: number];
   /** Times that the network is cut in two for a while. */
   readonly partitions: number;
   /** Opinions: probability that a model rejects, and how long it takes. */
@@ -37,6 +39,7 @@ export const CALM: Scenario = {
   loss: 0,
   duplication: 0,
   crashes: 0,
+  crashMs: [50, 1_500],
   partitions: 0,
   rejects: 0.2,
   modelMs: [1, 4],
@@ -54,4 +57,15 @@ export const HOSTILE: Scenario = {
   partitions: 2,
   modelMs: [1, 80],
   modelSilence: 0.02,
+};
+
+/** One validator sleeps through hundreds of rounds: fetching parents one by one would not bring it back. */
+export const LONG_OUTAGE: Scenario = {
+  ...CALM,
+  hostileMs: 12_000,
+  settleMs: 30_000,
+  proposals: 120,
+  crashes: 1,
+  crashMs: [5_000, 6_000],
+  modelMs: [1, 10],
 };

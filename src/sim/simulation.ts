@@ -30,6 +30,8 @@ export interface SimReport {
   readonly messages: number;
   readonly lost: number;
   readonly crashes: number;
+  /** Ranges of commits that nodes far behind took over. */
+  readonly synced: number;
   readonly virtualMs: number;
 }
 
@@ -51,6 +53,7 @@ export class Simulation implements SimWorld {
   #messages = 0;
   #lost = 0;
   #crashes = 0;
+  #synced = 0;
 
   constructor(kernels: Kernels, seed: number, scenario: Scenario) {
     this.kernels = kernels;
@@ -133,6 +136,7 @@ export class Simulation implements SimWorld {
   observed(node: number, event: CoreEvent): void {
     if (event.type === 'alarm') this.#fail('SIM_ALARM', { node, code: event.code });
     if (event.type === 'accepted') this.#blocks += 1;
+    if (event.type === 'synced') this.#synced += 1;
     if (event.type === 'lapsed') this.#lapsed.add(digestKey(event.id));
     if (event.type !== 'executed') return;
     const { index } = event.commit;
@@ -186,7 +190,7 @@ export class Simulation implements SimWorld {
         if (!node.up) return;
         this.#crashes += 1;
         node.crash();
-        clock.after(random.between(50, 1_500), () => {
+        clock.after(random.between(...scenario.crashMs), () => {
           if (!node.up) this.#restart(node);
         });
       });
@@ -245,6 +249,7 @@ export class Simulation implements SimWorld {
       messages: this.#messages,
       lost: this.#lost,
       crashes: this.#crashes,
+      synced: this.#synced,
       virtualMs: this.clock.nowMs - START_MS,
     };
   }

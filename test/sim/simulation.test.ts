@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest';
+import type { CoreEvent } from '../../src/core/events.ts';
+import { CALM, HOSTILE, LONG_OUTAGE, type Scenario } from '../../src/sim/scenario.ts';
+import { Simulation } from '../../src/sim/simulation.ts';
+import { loadKernels } from '../../src/wasm/load.ts';
+
+const kernels = loadKernels({ kind: 'twin' });
+
+function run(seed: number, scenario: Scenario) {
+  return new Simulation(kernels, seed, scenario).run();
+}
+
+describe('a calm network', () => {
+  test.each([4, 7, 10])('of %i validators decides everything, certifies it and falls silent', (validators) => {
+    const report = run(validators, { ...CALM, validators });
+    const { APPROVED = 0, REJECTED = 0, CONFLICT = 0, EXPIRED = 0 } = report.decisions;
+    expect(APPROVED + REJECTED + CONFLICT + EXPIRED).toBeGreaterThanOrEqual(CALM.proposals);
+    expect(APPROVED).toBeGreaterThan(REJECTED);
+    expect(CONFLICT).toBeGreaterThan(0);
+    expect(report.certified).toBeGreaterThan(0);
+  });
+
+  test('with several leaders a round and unequal stakes', () => {
+    const report = run(5, { ...CALM, validators: 5, stakes: [5, 1, 3, 2, 2], leadersPerRound: 3 });
+    expect(report.decisions.APPROVED).toBeGreaterThan(0);
+  });
+
+  test('is a function of the seed', () => {
+    expect(run(42, CALM)).toEqual(run(42, CALM));
+    expect(run(42, CALM)).not.toEqual(run(43, CALM));
+  });
+
+  test('decides nothing without a quorum of opinions, and expires what it was given', () => {
+    const { decisions } = run(3, { ...CALM, modelSilence: 1, proposals: 5, doubleSpends: 0 });
+    expect(decisions).toEqual({ EXPIRED: 5 });
+  });
+});
+
+describe('a network that delays, reorders, drops, duplicates, cuts itself in two and crashes its nodes', () => {
+  test.each([
+    [4, 1],
+    [4, 4],
+    [7, 2],
+    [10, 1],
+  ])('of %i validators with %i leaders a round agrees and loses nothing', (validators, leadersPerRound) => {
+    let lost = 0;
+    let crashes = 0;
+    for (let seed = 1; seed <= 3; seed++) {
+      const report = run(seed, { ...HOSTILE, validators, leadersPerRound });
+      lost += report.lost;
+      crashes += report.crashes;
+    }
+    expect(lost).toBeGreaterThan(50);
+    expect(crashes).toBeGreaterThan(1);
+  });
+});
+
+test('a validator that slept through hundreds of rounds takes over the certified commits', () => {
+  const report = run(2, LONG_OUTAGE);
+  expect(report.crashes).toBe(1);
+  expect(report.synced).toBeGreaterThan(3);
+});
+
+describe('the checks themselves', () => {
+  test('see a validator that executes another state', () => {
+    const simulation = new Simulation(kernels, 9, CALM);
+    const liar = simulation.nodes[2];
+    const honest = liar?.input.bind(liar);
+    if (!liar || !honest) throw new Error('no third validator');
+    liar.input = (input) => {
+      honest(
+        input.type === 'executed' && input.index === 20 ? { ...input, stateRoot: new Uint8Array(32).fill(7) } : input,
+      );
+    };
+    expect(() => simulation.run()).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/^SIM_(DISAGREEMENT|ALARM)$/) }),
+    );
+  });
+
+  test('see two signatures in one round', () => {
+    const simulation = new Simulation(kernels, 9, CALM);
+    simulation.signing(1, 5, 'aa');
+    expect(() => simulation.signing(1, 5, 'bb')).toThrow(expect.objectContaining({ code: 'SIM_DOUBLE_SIGNATURE' }));
+  });
+
+  test('see a proposal that nobody decided', () => {
+    const simulation = new Simulation(kernels, 9, { ...CALM, settleMs: 1 });
+    const observed = simulation.observed.bind(simulation);
+    simulation.observed = (node: number, event: CoreEvent) => {
+      if (event.type !== 'executed') observed(node, event);
+    };
+    expect(() => simulation.run()).toThrow(expect.objectContaining({ code: 'SIM_UNDECIDED' }));
+  });
+});
