@@ -12,7 +12,7 @@ export interface Ephemerals {
 
 /** From the operating system's generator. */
 export const systemEphemerals: Ephemerals = {
-  bytes: (length) => randomBytes(length),
+  bytes: (length) => new Uint8Array(randomBytes(length)),
   kemKeyPair: () => mlKem.keyPair(randomBytes(ML_KEM_SEED_BYTES)),
   encapsulate: (publicKey) => mlKem.encapsulate(publicKey),
   dhKeyPair: () => x25519KeyPair(randomBytes(32)),
