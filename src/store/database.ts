@@ -1,9 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { open, type RootDatabase } from 'lmdb';
 import { PqError } from '../errors.ts';
 import { DirectoryLock } from './directory-lock.ts';
-import { storageError } from './durable-file.ts';
+import { LmdbMap } from './lmdb-map.ts';
 import { type LogStats, SEGMENT_BYTES, WriteAheadLog } from './log.ts';
 import { decodeOperations, encodeOperations, type Operation } from './operation.ts';
 
@@ -52,7 +51,7 @@ export interface DatabaseStats {
  */
 export class Database {
   readonly #lock: DirectoryLock;
-  readonly #lmdb: RootDatabase<Uint8Array, Uint8Array>;
+  readonly #lmdb: LmdbMap;
   #log!: WriteAheadLog;
   #queue: Queued[] = [];
   #latest = new Map<string, Queued>();
@@ -64,7 +63,7 @@ export class Database {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  private constructor(lock: DirectoryLock, lmdb: RootDatabase<Uint8Array, Uint8Array>) {
+  private constructor(lock: DirectoryLock, lmdb: LmdbMap) {
     this.#lock = lock;
     this.#lmdb = lmdb;
     const flushed = lmdb.get(FLUSHED_KEY);
@@ -75,9 +74,9 @@ export class Database {
   static async open(directory: string, options: DatabaseOptions = {}): Promise<Database> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const lock = DirectoryLock.acquire(directory);
-    let lmdb: RootDatabase<Uint8Array, Uint8Array> | undefined;
+    let lmdb: LmdbMap | undefined;
     try {
-      lmdb = openLmdb(join(directory, 'lmdb'));
+      lmdb = new LmdbMap(join(directory, 'lmdb'));
       const database = new Database(lock, lmdb);
       await database.#replay(join(directory, 'log'), options.segmentBytes ?? SEGMENT_BYTES);
       return database;
@@ -115,7 +114,7 @@ export class Database {
     for (const [name, queued] of this.#latest) {
       if (queued.operation.value && name >= low && name < high && name > best) best = name;
     }
-    for (const { key, value } of this.#lmdb.getRange({ start: to, end: from, reverse: true, exclusiveStart: true })) {
+    for (const { key, value } of this.#lmdb.downwards(to, from)) {
       const name = nameOf(key);
       if (name <= best) break;
       if (name >= low && name < high && !this.#latest.has(name)) return [Buffer.from(key), value];
@@ -179,26 +178,16 @@ export class Database {
   }
 
   async #replay(directory: string, segmentBytes: number): Promise<void> {
-    const written: Promise<unknown>[] = [];
+    const replayed: Operation[] = [];
     let last = this.#flushed;
-    let count = 0;
-    this.#log = WriteAheadLog.open(
-      directory,
-      this.#flushed,
-      (record, sequence) => {
-        last = sequence;
-        for (const operation of decodeOperations(record)) {
-          written.push(this.#apply(operation));
-          count++;
-        }
-      },
-      segmentBytes,
-    );
-    if (count > 0) written.push(this.#markFlushed(last));
-    await Promise.all(written).catch((cause: unknown) => {
-      throw flushError(cause, directory);
-    });
-    this.#lmdb.resetReadTxn();
+    const replay = (record: Buffer, sequence: number) => {
+      last = sequence;
+      replayed.push(...decodeOperations(record));
+    };
+    this.#log = WriteAheadLog.open(directory, this.#flushed, replay, segmentBytes);
+    if (replayed.length > 0) {
+      await this.#writeBehind(replayed, last);
+    }
     this.#log.release(last);
   }
 
@@ -242,17 +231,17 @@ export class Database {
         batch.set(queued.name, queued);
         count++;
       }
-      const written: Promise<unknown>[] = Array.from(batch.values(), (queued) => this.#apply(queued.operation));
-      written.push(this.#markFlushed(durable));
-      await Promise.all(written);
-      this.#lmdb.resetReadTxn();
+      await this.#writeBehind(
+        Array.from(batch.values(), (queued) => queued.operation),
+        durable,
+      );
       this.#forget(count);
       this.#flushes++;
       this.#flushFailure = undefined;
       this.#log.release(durable);
     } catch (cause) {
-      this.#flushFailure = cause instanceof PqError ? cause : flushError(cause, 'the database');
-      throw this.#flushFailure;
+      if (cause instanceof PqError) this.#flushFailure = cause;
+      throw cause;
     }
   }
 
@@ -263,21 +252,17 @@ export class Database {
     }
   }
 
-  #apply(operation: Operation): Promise<boolean> {
-    return operation.value ? this.#lmdb.put(operation.key, operation.value) : this.#lmdb.remove(operation.key);
-  }
-
-  /** Put after the operations it speaks of: LMDB writes in order, so it is never there without them. */
-  async #markFlushed(sequence: number): Promise<void> {
+  /** Brings LMDB up to a frame of the log, in one transaction. */
+  async #writeBehind(operations: readonly Operation[], sequence: number): Promise<void> {
     const value = Buffer.alloc(8);
     value.writeBigUInt64BE(BigInt(sequence));
-    await this.#lmdb.put(FLUSHED_KEY, value);
+    await this.#lmdb.write([...operations, { key: FLUSHED_KEY, value }]);
     this.#flushed = sequence;
   }
 
   /** Merges one page of LMDB with the overlay; `next` is where the following page starts. */
   #page(from: Buffer, to: Key): { entries: (readonly [Buffer, Uint8Array])[]; next: Buffer | undefined } {
-    const stored = [...this.#lmdb.getRange({ start: from, end: to, limit: PAGE_ENTRIES })];
+    const stored = this.#lmdb.first(from, to, PAGE_ENTRIES);
     const lastKey = stored.length === PAGE_ENTRIES ? Buffer.from(stored.at(-1)!.key) : undefined;
     // A page that is not the last reaches up to and including its last stored key.
     const next = lastKey && Buffer.concat([lastKey, Buffer.from([0])]);
@@ -294,21 +279,6 @@ export class Database {
   }
 }
 
-function openLmdb(path: string): RootDatabase<Uint8Array, Uint8Array> {
-  try {
-    // The log behind a batch is recycled once the batch is committed; with overlappingSync it would not be synced by then.
-    return open<Uint8Array, Uint8Array>({
-      path,
-      keyEncoding: 'binary',
-      encoding: 'binary',
-      overlappingSync: false,
-      noSubdir: false,
-    });
-  } catch (cause) {
-    throw flushError(cause, path);
-  }
-}
-
 /** A key as a string of the same order: one UTF-16 unit per byte. */
 function nameOf(key: Key): string {
   return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
@@ -316,11 +286,4 @@ function nameOf(key: Key): string {
 
 function sizeOf(operation: Operation): number {
   return operation.key.length + (operation.value?.length ?? 0);
-}
-
-/** LMDB's errors: MDB_MAP_FULL and ENOSPC mean a full disk. */
-function flushError(cause: unknown, path: string): PqError {
-  const text = String((cause as Error | undefined)?.message ?? cause);
-  const full = /no space left|file too large|disk quota|MDB_MAP_FULL/i.test(text);
-  return storageError(full ? { code: 'ENOSPC' } : { code: text }, path, 'write');
 }

@@ -8,8 +8,8 @@ const PUT = 1;
 const REMOVE = 2;
 const HEADER_BYTES = 6;
 
-/** A log record, in parts: per operation kind u8 ‖ key length u8 ‖ value length u32 ‖ key ‖ value. Keys are at most 255 bytes. */
-export function encodeOperations(operations: readonly Operation[]): Uint8Array[] {
+/** Operations as bytes, in parts: for each kind u8 ‖ key length u8 ‖ value length u32 ‖ key ‖ value. Keys are at most 255 bytes. */
+export function encodeOperations(operations: Iterable<Operation>): Uint8Array[] {
   const parts: Uint8Array[] = [];
   for (const { key, value } of operations) {
     const header = Buffer.allocUnsafe(HEADER_BYTES);
@@ -22,14 +22,15 @@ export function encodeOperations(operations: readonly Operation[]): Uint8Array[]
   return parts;
 }
 
-/** The operations of a record that {@link encodeOperations} wrote and the log's CRC vouches for. The arrays are copies. */
-export function* decodeOperations(record: Buffer): Generator<Operation> {
-  for (let at = 0; at < record.length; ) {
-    const kind = record.readUInt8(at);
-    const keyEnd = at + HEADER_BYTES + record.readUInt8(at + 1);
-    const end = keyEnd + record.readUInt32LE(at + 2);
-    const key = Uint8Array.prototype.slice.call(record, at + HEADER_BYTES, keyEnd);
-    yield kind === PUT ? { key, value: Uint8Array.prototype.slice.call(record, keyEnd, end) } : { key };
+/** The operations that {@link encodeOperations} wrote, as views. Only for bytes that are known to be whole. */
+export function* decodeOperations(bytes: Uint8Array): Generator<Operation> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at < bytes.length; ) {
+    const kind = bytes[at];
+    const keyEnd = at + HEADER_BYTES + bytes[at + 1]!;
+    const end = keyEnd + view.getUint32(at + 2, true);
+    const key = bytes.subarray(at + HEADER_BYTES, keyEnd);
+    yield kind === PUT ? { key, value: bytes.subarray(keyEnd, end) } : { key };
     at = end;
   }
 }

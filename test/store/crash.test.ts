@@ -49,8 +49,8 @@ function writeAndKill(directory: string, delayMs: number): Promise<number> {
 test('kill -9 at any time loses nothing that sync() acknowledged', async () => {
   const directory = temporaryDirectory();
   let acknowledged = 0;
-  for (let run = 0; run < 20; run++) {
-    acknowledged = Math.max(acknowledged, await writeAndKill(directory, (run * 37) % 150));
+  for (let run = 0; run < 12; run++) {
+    acknowledged = Math.max(acknowledged, await writeAndKill(directory, (run * 37) % 130));
     const store = await openStore(directory, { segmentBytes: SEGMENT_BYTES });
     check(store, acknowledged);
     await store.close();
