@@ -30,3 +30,17 @@ export function regrow(from: usize, used: usize, bytes: u64): usize {
   if (to != 0 && used != 0) memory.copy(to, from, used);
   return to;
 }
+
+let staging: usize = 0;
+let stagingBytes: usize = 0;
+
+/** A region of at least `bytes` for what one call takes or gives, or 0. The next call may take the same one. */
+export function stage(bytes: u64): usize {
+  if (staging != 0 && bytes <= <u64>stagingBytes) return staging;
+  const room = max(bytes, 2 * <u64>stagingBytes);
+  const region = alloc(room);
+  if (region == 0) return 0;
+  staging = region;
+  stagingBytes = <usize>room;
+  return staging;
+}

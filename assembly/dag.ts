@@ -1,5 +1,5 @@
 // What the host calls of the DAG: the arena, the commit rule, histories.
-import { alloc } from './arena';
+import { stage } from './arena';
 import {
   BLOCK, COMMITTED, INPUT_DIGEST, INPUT_PARENTS, ROUND, STATE,
   blocksInit, collect, highest, insert, isLive, keepFrom, size,
@@ -14,16 +14,10 @@ const NO_MEMORY: i32 = -2;
 
 /** Where answers go: slots of decide, handles of linearize. */
 let answers: usize = 0;
-let answersBytes: usize = 0;
 
-function reserveAnswers(bytes: usize): bool {
-  if (bytes <= answersBytes) return true;
-  const room = max(bytes, 2 * answersBytes);
-  const region = alloc(room);
-  if (region == 0) return false;
-  answers = region;
-  answersBytes = room;
-  return true;
+function reserveAnswers(bytes: u64): bool {
+  answers = stage(bytes);
+  return answers != 0;
 }
 
 /** Sets up an empty DAG; the stakes and the quorum are in place. 0, or NO_MEMORY. */
@@ -68,7 +62,7 @@ export function dagPrepare(fromRound: u32, covered: u32, perRound: u32): i32 {
   if (size == 0 || fromRound > highest) return 0;
   const rounds = min(covered, highest - fromRound + 1);
   const bytes: u64 = (<u64>rounds * perRound + 1) * SLOT_BYTES;
-  if (bytes > <u64>i32.MAX_VALUE || !reserveAnswers(<usize>bytes)) return NO_MEMORY;
+  if (!reserveAnswers(bytes)) return NO_MEMORY;
   return rounds * perRound;
 }
 
@@ -80,7 +74,7 @@ export function dagDecide(count: u32, fromRound: u32, fromOffset: u32, perRound:
 /** Handles at dagAnswersAddress, their count or a code below 0. */
 export function dagLinearize(leader: i32, from: u32): i32 {
   if (!isLive(leader)) return BAD_HANDLE;
-  if (!reserveAnswers(<usize>size << 2)) return NO_MEMORY;
+  if (!reserveAnswers(<u64>size << 2)) return NO_MEMORY;
   walkStart(leader, from, true);
   const count = walkSorted(answers);
   for (let i: u32 = 0; i < count; i++) dagMarkCommitted(load<i32>(answers + (<usize>i << 2)));

@@ -7,3 +7,10 @@ export {
   dagAnswersAddress, dagCollect, dagDecide, dagDigestAddress, dagInit, dagInsert, dagIsCommitted, dagKeepFrom,
   dagLinearize, dagMarkCommitted, dagParentsAddress, dagPrepare, dagQuorumAddress, dagReaches, dagSize,
 } from './dag';
+export {
+  tallyApply, tallyClose, tallyConfidence, tallyEvaluate, tallyInit, tallyOpen, tallyOpinion, tallySidesAddress,
+  tallyStage, tallyStakes, tallyThresholdsAddress,
+} from './tally';
+export {
+  conflictClaim, conflictExpire, conflictHas, conflictInit, conflictSeedAddress, conflictSize, conflictStage,
+} from './conflict';

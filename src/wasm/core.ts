@@ -2,24 +2,24 @@
  * The kernels on a compiled core. Nothing here touches Node, so a browser uses it too: compile the bytes of `core.wasm`
  * with {@link wasm}, then {@link createCoreKernels}.
  */
+import { CoreConflictSet } from './conflict.ts';
 import { CoreDag } from './dag.ts';
 import { CoreHash } from './hash.ts';
 import { CoreInstance } from './instance.ts';
 import type { Kernels } from './kernels.ts';
-import { createTwinKernels } from './twin/kernels.ts';
+import { CoreTally } from './tally.ts';
 import type { WasmModule } from './webassembly.ts';
 
 /** Kernels on `module`: hashing on one shared instance, every stateful kernel on an instance of its own. */
 export function createCoreKernels(module: WasmModule, name: Exclude<Kernels['name'], 'twin'>): Kernels {
   const hash = new CoreHash(new CoreInstance(module));
-  const twin = createTwinKernels();
   return {
     name,
     sha3_256: (...parts) => hash.sha3_256(parts),
     sha3_256Each: (prefix, items) => hash.sha3_256Each(prefix, items),
     merkleRoot: (leaves) => hash.merkleRoot(leaves),
     createDag: (options) => new CoreDag(new CoreInstance(module), options),
-    createTally: (options) => twin.createTally(options),
-    createConflictSet: (options) => twin.createConflictSet(options),
+    createTally: (options) => new CoreTally(new CoreInstance(module), options),
+    createConflictSet: (options) => new CoreConflictSet(new CoreInstance(module), options),
   };
 }

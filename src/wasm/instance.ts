@@ -31,6 +31,24 @@ export interface CoreExports {
   dagIsCommitted(handle: number): number;
   dagReaches(from: number, to: number): number;
   dagCollect(from: number): void;
+  tallyInit(authors: number, maxOpen: number): number;
+  tallyThresholdsAddress(): number;
+  tallySidesAddress(): number;
+  tallyStage(bytes: number): number;
+  tallyOpen(): number;
+  tallyClose(slot: number): number;
+  tallyApply(lists: number, listCount: number, votes: number, voteCount: number): number;
+  tallyEvaluate(slots: number, count: number, out: number): number;
+  tallyOpinion(slot: number, author: number): number;
+  tallyStakes(slot: number): number;
+  tallyConfidence(slot: number, side: number): number;
+  conflictSeedAddress(): number;
+  conflictInit(maxKeys: number): number;
+  conflictSize(): number;
+  conflictStage(bytes: number): number;
+  conflictClaim(keys: number, total: number, counts: number, expiries: number, count: number, out: number): number;
+  conflictHas(key: number): number;
+  conflictExpire(nowMs: number): number;
 }
 
 /** `WASM_MEMORY`: the instance cannot have the memory that its bounds allow. */
