@@ -35,7 +35,7 @@ export const DEFAULT_PARAMETERS: Parameters = {
   maxExpiryMs: MINUTE_MS,
 };
 
-export interface GenesisValidator {
+interface GenesisValidator {
   readonly name: string;
   /** Safe integer ≥ 1. */
   readonly stake: number;

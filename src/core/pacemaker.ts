@@ -107,7 +107,8 @@ export class Pacemaker {
       if (round - 1 > 0 && this.#isAwake(author, round) && this.#dag.slot(round - 1, author).length === 0) return false;
     }
     if (round - 2 <= 0) return true;
-    return this.#schedule.leaders(round - 2).every((author) => this.#isVotedOrSkipped(round - 2, author));
+    const awaited = this.#stakeAwaited(round);
+    return this.#schedule.leaders(round - 2).every((author) => this.#isSettled(round - 2, author, awaited));
   }
 
   #isAwake(author: number, round: number): boolean {
@@ -115,7 +116,17 @@ export class Pacemaker {
     return newest > 0 && newest >= round - LEADER_ACTIVE_ROUNDS;
   }
 
-  #isVotedOrSkipped(round: number, author: number): boolean {
+  /** Stake of the validators that are awake and whose block of the round before may still come. */
+  #stakeAwaited(round: number): number {
+    let stake = 0;
+    for (const { index, stake: own } of this.#committee.validators) {
+      if (this.#dag.slot(round - 1, index).length === 0 && this.#isAwake(index, round)) stake += own;
+    }
+    return stake;
+  }
+
+  /** Voted by a quorum, skipped by one, or beyond both whoever still speaks: then waiting decides nothing. */
+  #isSettled(round: number, author: number, awaited: number): boolean {
     const leaders = this.#dag.slot(round, author);
     const against = leaders.map(() => new StakeSet(this.#committee));
     const nobody = new StakeSet(this.#committee);
@@ -127,8 +138,10 @@ export class Pacemaker {
       }
     }
     const { quorum } = this.#committee;
-    if (leaders.length === 0) return nobody.stake >= quorum;
-    return votes.some((set) => set.stake >= quorum) || against.every((set) => set.stake >= quorum);
+    const most = Math.max(0, ...votes.map((set) => set.stake));
+    const least = leaders.length === 0 ? nobody.stake : Math.min(...against.map((set) => set.stake));
+    if (most >= quorum || least >= quorum) return true;
+    return most + awaited < quorum && least + awaited < quorum;
   }
 }
 
