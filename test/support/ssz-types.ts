@@ -123,7 +123,7 @@ const vote = (value: Vote) => ({ ...value, rejects: bits(value.rejects), abstain
 
 /** Our values in the oracle's terms: it spells bitlists as a class, and wants mutable arrays. */
 export const votesValue = (votes: readonly Vote[]) => votes.map(vote);
-export const headerValue = (header: Header) => ({
+const headerValue = (header: Header) => ({
   ...header,
   parents: [...header.parents],
   votes: votesValue(header.votes),
