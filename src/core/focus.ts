@@ -59,6 +59,8 @@ export class Focus {
   /** Leaders' own payloads: opened by the next commit, so that commit time is never older than what it judges. */
   #deferred: AcceptedBlock[] = [];
   #timestampMs = 0;
+  /** Keys that the open proposals would claim. */
+  #openKeys = 0;
 
   constructor(kernels: Kernels, committee: Committee, keysOf: KeysOf) {
     this.#committee = committee;
@@ -144,8 +146,10 @@ export class Focus {
     const { expiryMs } = proposal.proposal;
     const nowMs = commit.timestampMs;
     if (nowMs > expiryMs || expiryMs > nowMs + this.#committee.parameters.maxExpiryMs) return;
+    if (this.#isFull()) return;
     const said = this.#keysOf(proposal.proposal);
     const keys = said.wellFormed && said.keys.length <= MAX_KEYS_PER_PROPOSAL ? said.keys : null;
+    this.#openKeys += keys?.length ?? 0;
     this.#open.set(key, {
       proposal,
       keys,
@@ -153,6 +157,12 @@ export class Focus {
       openedRound: commit.leader.round,
       votableFromMs: null,
     });
+  }
+
+  /** At a bound nothing more is opened, on every node alike; the client sees it lapse. */
+  #isFull(): boolean {
+    if (this.#open.size >= MAX_OPEN_PROPOSALS) return true;
+    return this.#claims.size + this.#openKeys + MAX_KEYS_PER_PROPOSAL > MAX_CLAIMED_KEYS;
   }
 
   #count(blocks: readonly AcceptedBlock[]): void {
@@ -191,6 +201,7 @@ export class Focus {
       proposals.push(entry.proposal);
       const key = digestKey(entry.proposal.id);
       this.#open.delete(key);
+      this.#openKeys -= entry.keys?.length ?? 0;
       this.#remember(key, entry.proposal.proposal.expiryMs);
       this.#tally.close(entry.slot);
     }
