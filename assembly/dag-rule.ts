@@ -99,13 +99,19 @@ function decideDirectly(round: u32, author: u32): i32 {
   const voters = roundAt(round + 1);
   if (voters == 0 || !isQuorum(voters + AUTHORS)) return NOT_YET;
   const first = firstBlock(round, author);
+  // Two certified blocks blame each other, so they have to be looked for before the skip that they would look like.
+  if (first >= 0 && load<i32>(BLOCK(first), NEXT) >= 0 && findCertified(first, round, voters) == TWO) return TWO;
   let block = first;
   while (block >= 0 && isBlamed(block, voters)) block = load<i32>(BLOCK(block), NEXT);
-  if (block < 0) return SKIPPED;
+  return block < 0 ? SKIPPED : findCertified(first, round, voters);
+}
+
+/** The block of a slot, whose blocks start with `first`, that a quorum of authors certifies; NOT_YET or TWO. */
+function findCertified(first: i32, round: u32, voters: usize): i32 {
   const certifiers = roundAt(round + 2);
   if (certifiers == 0 || !isQuorum(certifiers + AUTHORS)) return NOT_YET;
   let found: i32 = NOT_YET;
-  for (block = first; block >= 0; block = load<i32>(BLOCK(block), NEXT)) {
+  for (let block = first; block >= 0; block = load<i32>(BLOCK(block), NEXT)) {
     if (!hasCertificateQuorum(block, voters, certifiers)) continue;
     if (found != NOT_YET) return TWO;
     found = block;

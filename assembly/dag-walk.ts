@@ -36,19 +36,16 @@ export function walkStart(block: i32, from: u32, stops: bool): void {
 
 /** Walks until all that is reached in `round` is known: the parents of every reached block above it were entered. */
 export function walkDownTo(round: u32): void {
-  while (cursor > round) {
-    const place = roundAt(cursor);
-    if (place != 0 && load<u32>(place, WALK) == walk) {
-      enterParentsOf(place, load<u64>(place, REACHED), 0);
-      enterParentsOf(place, load<u64>(place, REACHED + 8), 64);
-    }
-    cursor--;
-  }
+  for (; cursor > round; cursor--) enterParentsOfRound();
 }
 
 /** Walks to the end; what was reached, without committed blocks, goes to `out` sorted by (round, author, digest). */
 export function walkSorted(out: usize): u32 {
-  while (cursor > bottom) walkDownTo(cursor - 1);
+  while (true) {
+    enterParentsOfRound();
+    if (cursor == bottom) break;
+    cursor--;
+  }
   let to = out;
   for (let round = bottom; round <= top; round++) {
     const place = roundAt(round);
@@ -57,6 +54,15 @@ export function walkSorted(out: usize): u32 {
     to = listReached(place, load<u64>(place, REACHED + 8), 64, to);
   }
   return <u32>((to - out) >> 2);
+}
+
+/** Enters the parents of all that is reached in the round at the cursor. */
+@inline
+function enterParentsOfRound(): void {
+  const place = roundAt(cursor);
+  if (place == 0 || load<u32>(place, WALK) != walk) return;
+  enterParentsOf(place, load<u64>(place, REACHED), 0);
+  enterParentsOf(place, load<u64>(place, REACHED + 8), 64);
 }
 
 /** True when `block`, of a round already known, was reached. */

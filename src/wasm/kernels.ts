@@ -42,7 +42,8 @@ export interface DagKernel {
   decide(fromRound: number, fromOffset: number, leaders: Uint16Array, leadersPerRound: number): DecidedSlot[];
   /**
    * Blocks reachable from `leader` (itself included), of rounds > gcRound, not yet committed; sorted by
-   * (round, author, digest); marks them committed.
+   * (round, author, digest); marks them committed. Does not look behind a block that is committed already: its own
+   * history is committed too, or at or below gcRound.
    */
   linearize(leader: number, gcRound: number): Int32Array;
   markCommitted(block: number): void;

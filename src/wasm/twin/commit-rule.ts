@@ -89,13 +89,19 @@ export class CommitRule {
     const voters = arena.place(round + 1);
     if (voters < 0 || this.#stakes.of(arena.ringAuthors, voters * arena.words) < this.#quorum) return NOT_YET;
     const first = this.#firstBlock(round, author);
+    // Two certified blocks blame each other, so they have to be looked for before the skip that they would look like.
+    if (first >= 0 && arena.nextInSlot[first]! >= 0) this.#findCertified(first, round, author);
     let isSkipped = true;
     for (let block = first; block >= 0 && isSkipped; block = arena.nextInSlot[block]!) {
       isSkipped = this.#isBlamed(block, voters);
     }
-    if (isSkipped) return SKIPPED;
+    return isSkipped ? SKIPPED : this.#findCertified(first, round, author);
+  }
+
+  /** The block of a slot, whose blocks start with `first`, that a quorum of authors certifies, or NOT_YET. */
+  #findCertified(first: number, round: number, author: number): number {
     let found = NOT_YET;
-    for (let block = first; block >= 0; block = arena.nextInSlot[block]!) {
+    for (let block = first; block >= 0; block = this.#arena.nextInSlot[block]!) {
       if (!this.#hasCertificateQuorum(block)) continue;
       if (found !== NOT_YET) throw twoCommits(round, author);
       found = block;
