@@ -5,15 +5,9 @@
  */
 import { createHash } from 'node:crypto';
 import { PqError } from '../errors.ts';
-import { MAX_MODULE_WEIGHT, MAX_MODULES, MODULE_TIME_SHARE } from './limits.ts';
+import { MODULE_TIME_SHARE } from './limits.ts';
 import type { Model } from './model.ts';
-import {
-  type Module,
-  type ModuleContext,
-  type ModuleSum,
-  type ModuleVerdict,
-  pool as poolVerdicts,
-} from './modules.ts';
+import { type Module, ModuleSet, poolVerdicts } from './modules.ts';
 import { OnnxModel, type OnnxModelOptions } from './onnx-model.ts';
 import { type Opinion, opinionOf, VERDICT, type Verdict } from './opinion.ts';
 import { ModelPool } from './pool.ts';
@@ -61,14 +55,13 @@ const LIMITS = {
 export class Agent {
   #config = DEFAULT_AGENT_CONFIG;
   readonly #models = new Map<DataKind, Model>();
-  readonly #modules = new Map<string, Module>();
+  readonly #modules = new ModuleSet();
   readonly #children: number;
   #pool: Promise<ModelPool> | null = null;
   #runningPool: ModelPool | null = null;
   #scored = 0;
   #late = 0;
   #failed = 0;
-  #modulesLeftOut = 0;
   #lastError: string | null = null;
 
   /** `children`: processes that run ONNX models; one is enough unless a block's models together are too slow. */
@@ -110,14 +103,7 @@ export class Agent {
 
   /** Adds a check of the operator's own. Throws `MODULE_NAME` if the name is taken or there are too many. */
   addModule(name: string, module: Module): void {
-    if (this.#modules.has(name) || this.#modules.size >= MAX_MODULES) {
-      throw new PqError(
-        'MODULE_NAME',
-        `Give each of at most ${MAX_MODULES} modules a name of its own; "${name}" cannot be added.`,
-        { name },
-      );
-    }
-    this.#modules.set(name, module);
+    this.#modules.add(name, module);
   }
 
   /** Adds a model for its kind of data. Throws `MODEL_KIND_TAKEN` if the kind has one. */
@@ -171,7 +157,7 @@ export class Agent {
     try {
       const [p, sums] = await Promise.all([
         this.#score(items, limitMs),
-        this.#askModules(items, { block, deadlineMs: MODULE_TIME_SHARE * limitMs }),
+        this.#modules.ask(items, { block, deadlineMs: MODULE_TIME_SHARE * limitMs }),
       ]);
       if (p === null) {
         this.#late += 1;
@@ -211,7 +197,7 @@ export class Agent {
       scored: this.#scored,
       late: this.#late,
       failed: this.#failed,
-      modulesLeftOut: this.#modulesLeftOut,
+      modulesLeftOut: this.#modules.leftOut,
       restarts,
       cpuMs,
       lastError: this.#lastError,
@@ -248,45 +234,5 @@ export class Agent {
       }),
     );
     return scored.includes(false) ? null : p;
-  }
-
-  async #askModules(items: readonly ProposalData[], context: ModuleContext): Promise<ModuleSum[]> {
-    const modules = [...this.#modules.values()];
-    if (modules.length === 0) return [];
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), context.deadlineMs);
-    });
-    const askOne = async (module: Module, item: ProposalData): Promise<ModuleVerdict | null> => {
-      try {
-        return await Promise.race([module(item, context), timeout]);
-      } catch {
-        // Counted as left out below; a module's failure is not the model's.
-        return null;
-      }
-    };
-    const sums = await Promise.all(
-      items.map(async (item) => this.#sum(await Promise.all(modules.map((module) => askOne(module, item))))),
-    );
-    clearTimeout(timer);
-    return sums;
-  }
-
-  #sum(verdicts: readonly (ModuleVerdict | null)[]): ModuleSum {
-    let weight = 0;
-    let rejectWeight = 0;
-    for (const given of verdicts) {
-      const isGood =
-        given !== null &&
-        given.weight >= 0 &&
-        given.weight <= MAX_MODULE_WEIGHT &&
-        ['approve', 'reject', 'abstain'].includes(given.verdict);
-      if (!isGood) this.#modulesLeftOut += 1;
-      else if (given.verdict !== 'abstain') {
-        weight += given.weight;
-        if (given.verdict === 'reject') rejectWeight += given.weight;
-      }
-    }
-    return { weight, rejectWeight };
   }
 }

@@ -4,16 +4,15 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { PqError } from '../errors.ts';
 import { CHILD_START_MS, MAX_CHILD_STDERR } from './limits.ts';
-import type { Feeds, Reply, Request } from './protocol.ts';
+import type { Answer, Question, Reply, Request } from './protocol.ts';
 
 /** The worker is TypeScript when this file is, and JavaScript after a build. */
 const WORKER = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url));
 /** Ticks of /proc/PID/stat; 100 on every Linux that Node supports. */
 const TICK_MS = 10;
 
-type Unnumbered = Request extends infer Each ? (Each extends { id: number } ? Omit<Each, 'id'> : never) : never;
 interface Pending {
-  readonly resolve: (results: readonly Feeds[]) => void;
+  readonly resolve: (answer: Answer) => void;
   readonly reject: (error: PqError) => void;
 }
 
@@ -59,15 +58,15 @@ export class ModelChild {
     const child = new ModelChild(onExit);
     const timer = setTimeout(() => child.kill(), CHILD_START_MS);
     try {
-      await new Promise<readonly Feeds[]>((resolve, reject) => child.#pending.set(0, { resolve, reject }));
+      await new Promise<Answer>((resolve, reject) => child.#pending.set(0, { resolve, reject }));
     } finally {
       clearTimeout(timer);
     }
     return child;
   }
 
-  /** Sends a request and waits for its answer. Throws `MODEL_RUN` if the runtime refuses, `MODEL_CHILD` if the child ends. */
-  ask(request: Unnumbered): Promise<readonly Feeds[]> {
+  /** Sends a question and waits for its answer. Throws `MODEL_RUN` or another code if it fails, `MODEL_CHILD` if the child ends. */
+  ask(question: Question): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (!this.#alive) {
         reject(this.#died('has ended'));
@@ -76,7 +75,8 @@ export class ModelChild {
       const id = this.#nextId;
       this.#nextId += 1;
       this.#pending.set(id, { resolve, reject });
-      this.#process.send({ ...request, id });
+      const request: Request = { id, question };
+      this.#process.send(request);
     });
   }
 
@@ -98,14 +98,12 @@ export class ModelChild {
     return this.#process.pid;
   }
 
-  #receive(reply: Reply): void {
-    this.#cpuMs = Math.max(this.#cpuMs, reply.cpuMs);
-    const id = reply.op === 'ready' ? 0 : reply.id;
+  #receive({ id, cpuMs, answer }: Reply): void {
+    this.#cpuMs = Math.max(this.#cpuMs, cpuMs);
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
-    if (reply.op === 'failed')
-      pending?.reject(new PqError('MODEL_RUN', `The runtime refused the model or its input: ${reply.message}`, {}));
-    else pending?.resolve(reply.op === 'done' ? reply.results : []);
+    if (answer.op === 'failed') pending?.reject(new PqError(answer.code, `The model failed: ${answer.message}`));
+    else pending?.resolve(answer);
   }
 
   #fail(reason: string): void {

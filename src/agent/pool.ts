@@ -5,7 +5,9 @@
 import { isPqError, PqError } from '../errors.ts';
 import { ModelChild } from './child.ts';
 import { CHILD_BACKOFF_MS_MAX, CHILD_BACKOFF_MS_MIN, MAX_POOL_CHILDREN, MAX_QUEUED_RUNS } from './limits.ts';
-import type { Feeds } from './protocol.ts';
+import type { ProposalData } from './proposals.ts';
+import type { Answer, Feeds, Question } from './protocol.ts';
+import type { ScorePlan } from './scorer.ts';
 
 export interface PoolStats {
   /** Runs that missed their deadline, waiting or running. */
@@ -19,10 +21,8 @@ export interface PoolStats {
 }
 
 interface Job {
-  readonly model: string;
-  readonly batches: readonly Feeds[];
-  readonly outputs: readonly string[];
-  readonly resolve: (results: readonly Feeds[] | null) => void;
+  readonly question: Question;
+  readonly resolve: (answer: Answer | null) => void;
   readonly reject: (error: unknown) => void;
   timer: NodeJS.Timeout | undefined;
   child: ModelChild | undefined;
@@ -30,7 +30,7 @@ interface Job {
 
 export class ModelPool {
   readonly #children = new Set<ModelChild>();
-  readonly #models = new Map<string, Uint8Array>();
+  readonly #models = new Map<string, { readonly bytes: Uint8Array; readonly plan: ScorePlan | null }>();
   readonly #queue: Job[] = [];
   readonly #running = new Set<Job>();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -56,11 +56,11 @@ export class ModelPool {
     return pool;
   }
 
-  /** Loads a model into every child, and into those that replace them. Throws `MODEL_LOAD` if the runtime does not take it. */
-  async load(model: string, bytes: Uint8Array): Promise<void> {
-    this.#models.set(model, bytes);
+  /** Loads a model into every child, and into those that replace them; without a plan it can only be `run`. Throws `MODEL_LOAD` if the runtime does not take it. */
+  async load(model: string, bytes: Uint8Array, plan: ScorePlan | null = null): Promise<void> {
+    this.#models.set(model, { bytes, plan });
     try {
-      await Promise.all([...this.#children].map((child) => child.ask({ op: 'load', model, bytes })));
+      await Promise.all([...this.#children].map((child) => child.ask({ op: 'load', model, bytes, plan })));
     } catch (error) {
       // Kept, it would also end every child that replaces this one.
       this.#models.delete(model);
@@ -79,23 +79,20 @@ export class ModelPool {
    * Runs the batches one after another in one child and returns the named outputs of each; null if that took more than
    * `deadlineMs` from now, waiting included. Throws `MODEL_RUN` (the runtime refused), `MODEL_CHILD` (the child died).
    */
-  run(
+  async run(
     model: string,
     batches: readonly Feeds[],
     outputs: readonly string[],
     deadlineMs: number,
   ): Promise<readonly Feeds[] | null> {
-    if (this.#closed) return Promise.reject(new PqError('MODEL_POOL', 'The pool is closed: start another.', {}));
-    if (this.#queue.length >= MAX_QUEUED_RUNS || !(deadlineMs > 0)) {
-      this.#late += 1;
-      return Promise.resolve(null);
-    }
-    return new Promise((resolve, reject) => {
-      const job: Job = { model, batches, outputs, resolve, reject, timer: undefined, child: undefined };
-      job.timer = setTimeout(() => this.#expire(job), deadlineMs);
-      this.#queue.push(job);
-      this.#pump();
-    });
+    const answer = await this.#ask({ op: 'run', model, batches, outputs }, deadlineMs);
+    return answer?.op === 'ran' ? answer.results : null;
+  }
+
+  /** P(should be rejected) per item by the model's plan, NaN where it cannot judge; null and errors as for {@link run}, and `MODEL_OUTPUT`. */
+  async score(model: string, items: readonly ProposalData[], deadlineMs: number): Promise<Float64Array | null> {
+    const answer = await this.#ask({ op: 'score', model, items }, deadlineMs);
+    return answer?.op === 'scored' ? answer.p : null;
   }
 
   stats(): PoolStats {
@@ -118,13 +115,27 @@ export class ModelPool {
     await Promise.all([...this.#children].map((child) => child.kill()));
   }
 
+  #ask(question: Question, deadlineMs: number): Promise<Answer | null> {
+    if (this.#closed) return Promise.reject(new PqError('MODEL_POOL', 'The pool is closed: start another.'));
+    if (this.#queue.length >= MAX_QUEUED_RUNS || !(deadlineMs > 0)) {
+      this.#late += 1;
+      return Promise.resolve(null);
+    }
+    return new Promise((resolve, reject) => {
+      const job: Job = { question, resolve, reject, timer: undefined, child: undefined };
+      job.timer = setTimeout(() => this.#expire(job), deadlineMs);
+      this.#queue.push(job);
+      this.#pump();
+    });
+  }
+
   async #startChild(): Promise<void> {
     let started: ModelChild | undefined;
     const child = await ModelChild.start(() => {
       if (started !== undefined) this.#onExit(started);
     });
     started = child;
-    for (const [model, bytes] of this.#models) await child.ask({ op: 'load', model, bytes });
+    for (const [model, { bytes, plan }] of this.#models) await child.ask({ op: 'load', model, bytes, plan });
     if (this.#closed) {
       await child.kill();
       return;
@@ -160,8 +171,8 @@ export class ModelPool {
       child.busy = true;
       job.child = child;
       this.#running.add(job);
-      child.ask({ op: 'run', model: job.model, batches: job.batches, outputs: job.outputs }).then(
-        (results) => this.#finish(job, child, () => job.resolve(results)),
+      child.ask(job.question).then(
+        (answer) => this.#finish(job, child, () => job.resolve(answer)),
         (error: unknown) => this.#finish(job, child, () => job.reject(error)),
       );
     }

@@ -3,9 +3,15 @@
  * process when a run is late; it holds nothing that matters.
  */
 import { InferenceSession, type OnnxValue, Tensor } from 'onnxruntime-node';
-import type { Feeds, Reply, Request, TensorData, TensorMessage } from './protocol.ts';
+import { isPqError } from '../errors.ts';
+import type { Answer, Feeds, Question, Reply, Request, TensorData, TensorMessage } from './protocol.ts';
+import { Scorer } from './scorer.ts';
 
-const sessions = new Map<string, InferenceSession>();
+interface Loaded {
+  readonly session: InferenceSession;
+  readonly scorer: Scorer | null;
+}
+const models = new Map<string, Loaded>();
 
 /** One thread each: the machine's other cores belong to consensus and to other nodes. Severity 3: errors only. */
 const SESSION_OPTIONS: InferenceSession.SessionOptions = {
@@ -22,62 +28,73 @@ function cpuMs(): number {
   return (user + system) / 1000;
 }
 
-const send = (reply: Reply): void => {
-  process.send?.(reply);
-};
+function send(id: number, answer: Answer): void {
+  const reply: Reply = { id, cpuMs: cpuMs(), answer };
+  // A channel that the parent closed is no error: `disconnect` ends this process.
+  if (process.connected) process.send?.(reply);
+}
 
 /** Element types that are passed on; others (string, float16, maps) are an error of the caller's choice of outputs. */
 function messageOf(value: OnnxValue, name: string): TensorMessage {
   if (!(value instanceof Tensor)) throw new Error(`the output ${name} is not a tensor`);
-  const known = ['float32', 'float64', 'int32', 'int64', 'uint8', 'int8'].includes(value.type);
-  if (!known) throw new Error(`the output ${name} is of type ${value.type}`);
+  const isPassed = ['float32', 'float64', 'int32', 'int64', 'uint8', 'int8'].includes(value.type);
+  if (!isPassed) throw new Error(`the output ${name} is of type ${value.type}`);
   return { type: value.type, dims: value.dims, data: value.data as TensorData };
 }
 
-async function run(session: InferenceSession, feeds: Feeds, outputs: readonly string[]): Promise<Feeds> {
-  const tensors = Object.entries(feeds).map(
-    ([name, { type, data, dims }]) => [name, new Tensor(type as 'float32', data as Float32Array, dims)] as const,
-  );
-  const results = await session.run(Object.fromEntries(tensors), [...outputs]);
-  return Object.fromEntries(outputs.map((name) => [name, messageOf(results[name] as OnnxValue, name)]));
+async function run(session: InferenceSession, batches: readonly Feeds[], outputs: readonly string[]): Promise<Feeds[]> {
+  const results: Feeds[] = [];
+  for (const feeds of batches) {
+    // The constructor's overloads want the pair of type and data spelled out; both come from one message.
+    const tensors = Object.entries(feeds).map(
+      ([name, { type, data, dims }]) => [name, new Tensor(type as 'float32', data as Float32Array, dims)] as const,
+    );
+    const result = await session.run(Object.fromEntries(tensors), [...outputs]);
+    results.push(Object.fromEntries(outputs.map((name) => [name, messageOf(result[name] as OnnxValue, name)])));
+  }
+  return results;
 }
 
-async function answer(request: Request): Promise<readonly Feeds[]> {
-  switch (request.op) {
-    case 'load':
-      sessions.set(request.model, await InferenceSession.create(request.bytes, SESSION_OPTIONS));
-      return [];
+function modelNamed(name: string): Loaded {
+  const loaded = models.get(name);
+  if (loaded === undefined) throw new Error(`no model ${name} is loaded`);
+  return loaded;
+}
+
+async function answer(question: Question): Promise<Answer> {
+  switch (question.op) {
+    case 'load': {
+      const session = await InferenceSession.create(question.bytes, SESSION_OPTIONS);
+      models.set(question.model, { session, scorer: question.plan && new Scorer(question.plan) });
+      return { op: 'done' };
+    }
     case 'unload':
-      await sessions.get(request.model)?.release();
-      sessions.delete(request.model);
-      return [];
-    case 'run': {
-      const session = sessions.get(request.model);
-      if (session === undefined) throw new Error(`no model ${request.model} is loaded`);
-      const results: Feeds[] = [];
-      for (const feeds of request.batches) results.push(await run(session, feeds, request.outputs));
-      return results;
+      await models.get(question.model)?.session.release();
+      models.delete(question.model);
+      return { op: 'done' };
+    case 'run':
+      return { op: 'ran', results: await run(modelNamed(question.model).session, question.batches, question.outputs) };
+    case 'score': {
+      const { session, scorer } = modelNamed(question.model);
+      if (scorer === null) throw new Error(`the model ${question.model} was loaded without a plan`);
+      const p = await scorer.score(question.items, (batches, outputs) => run(session, batches, outputs));
+      return { op: 'scored', p: p ?? new Float64Array(0) };
     }
   }
 }
 
+const failed = (error: unknown): Answer => ({
+  op: 'failed',
+  code: isPqError(error) ? error.code : 'MODEL_RUN',
+  message: error instanceof Error ? error.message : String(error),
+});
+
 /** Requests are answered one after another, in the order they came. */
 let tail: Promise<void> = Promise.resolve();
 
-process.on('message', (request: Request) => {
-  tail = tail
-    .then(() => answer(request))
-    .then(
-      (results) => send({ op: 'done', id: request.id, cpuMs: cpuMs(), results }),
-      (error: unknown) =>
-        send({
-          op: 'failed',
-          id: request.id,
-          cpuMs: cpuMs(),
-          message: error instanceof Error ? error.message : String(error),
-        }),
-    );
+process.on('message', ({ id, question }: Request) => {
+  tail = tail.then(async () => send(id, await answer(question).catch(failed)));
 });
 // The parent is gone: there is nobody to answer.
 process.on('disconnect', () => process.exit(0));
-send({ op: 'ready', cpuMs: cpuMs() });
+send(0, { op: 'done' });
