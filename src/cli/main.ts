@@ -4,13 +4,14 @@
  * process: commands set the exit code or throw.
  */
 import { Command, CommanderError } from 'commander';
+import { packageVersion } from '../node/version.ts';
 import { addClientCommand } from './client.ts';
 import { addDemoCommand } from './demo.ts';
 import { EXIT, reportError } from './exit.ts';
 import { addNodeCommand } from './node.ts';
 import { addTestnetCommand } from './testnet.ts';
 import { addVerifyCommand } from './verify.ts';
-import { addVersionCommand, packageVersion } from './version.ts';
+import { addVersionCommand } from './version.ts';
 
 function buildProgram(): Command {
   const program = new Command('pq')

@@ -8,12 +8,12 @@ import type { Certificate } from '../core/types.ts';
 import { verify as verifySignature } from '../crypto/verify.ts';
 import { isPqError, PqError } from '../errors.ts';
 import { loadKernels } from '../wasm/load.ts';
-import { EXIT, type ExitCode, UsageError } from './exit.ts';
-import { readBounded, readText } from './files.ts';
+import { EXIT, type ExitCode } from './exit.ts';
+import { readBounded } from './files.ts';
+import { readGenesis } from './network.ts';
 import { harmless, Terminal } from './ui/terminal.ts';
 
 const MAX_CERTIFICATE_BYTES = 4 * 1024 * 1024;
-const MAX_GENESIS_BYTES = 16 * 1024 * 1024;
 
 /** What a valid certificate shows, as `--json` prints it. Hashes are hex. */
 export interface VerifiedReport {
@@ -56,7 +56,7 @@ export function addVerifyCommand(program: Command): void {
 
 /** Exit code 0: it proves its commit; 1: it does not, and why; 2: the genesis document or a file cannot be used. */
 async function runVerify(file: string, genesisFile: string, json: boolean): Promise<ExitCode> {
-  const genesis = parseJson(await readText(genesisFile, MAX_GENESIS_BYTES), genesisFile);
+  const genesis = await readGenesis(genesisFile);
   const report = await verifyWithGenesis(await readBounded(file, MAX_CERTIFICATE_BYTES), genesis);
   if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else printReport(new Terminal(process.stdout, process.env), report);
@@ -156,13 +156,4 @@ export function printReport(terminal: Terminal, report: VerifiedReport | Refused
     `  signers     ${harmless(names)}: stake ${report.stake} of ${report.totalStake}, a quorum is ${report.quorum}`,
   );
   terminal.line('  signatures  ML-DSA-65 (FIPS 204), each over a header that names this commit');
-}
-
-/** JSON of a file. Throws `FILE_JSON`. */
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new UsageError('FILE_JSON', `${path} is not JSON.`, { path }, cause);
-  }
 }

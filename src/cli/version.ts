@@ -1,14 +1,8 @@
 /** `pq version`: which package, which core, which runtime. */
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { mlDsa } from '../crypto/mldsa.ts';
+import { packageVersion } from '../node/version.ts';
 import { wasmHash } from '../wasm/load.ts';
-
-/** The version in package.json. This file runs as src/cli/version.ts and as build/cli/version.js: it is two folders up. */
-export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
-}
 
 export function addVersionCommand(program: Command): void {
   program

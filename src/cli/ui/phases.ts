@@ -232,7 +232,7 @@ export class PhasePrinter {
   }
 }
 
-const DECISION_STYLES = {
+export const DECISION_STYLES = {
   APPROVED: 'green',
   REJECTED: 'red',
   CONFLICT: 'yellow',
