@@ -53,13 +53,17 @@ export class Dial {
   }
 
   onConnected(): void {
+    // Twice without a disconnection between: libzmq reconnected, and what told us so was lost with the old connection.
+    if (this.#connected) return this.onDisconnected();
     this.#connected = true;
     this.begin();
   }
 
+  /** Starts over on a new socket: on the old one, late frames of the old connection mix with those of the new. */
   onDisconnected(): void {
-    this.#connected = false;
     this.#abandon();
+    this.#hangUp();
+    this.#retryAtMs = this.#environment.clock.monotonicMs() + this.#jittered(RETRY_MIN_MS / 4);
   }
 
   /** Begins a handshake, unless one is under way. An older session on this connection goes on meanwhile. */
@@ -122,12 +126,16 @@ export class Dial {
       this.#hangUp();
     }
     const backOffMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.#failures++);
-    const jitter = this.#environment.local.ephemerals.bytes(1)[0] ?? 0;
-    this.#retryAtMs = nowMs + backOffMs * (0.5 + jitter / 256);
+    this.#retryAtMs = nowMs + this.#jittered(backOffMs);
     const message =
       `nobody at ${this.endpoint} answered as a validator of this chain; check the address, ` +
       'that it runs the same genesis, and that the clocks agree within two minutes';
     this.#environment.onFailed(this, new PqError('QZMQ_NO_ANSWER', message, { endpoint: this.endpoint }));
+  }
+
+  /** Between 0.5 and 1.5 times as long, so that a restarted node is not met by everyone at once. */
+  #jittered(ms: number): number {
+    return ms * (0.5 + (this.#environment.local.ephemerals.bytes(1)[0] ?? 0) / 256);
   }
 
   #abandon(): void {

@@ -45,7 +45,9 @@ class ListenSocket extends Server {
 
 class DialSocket extends Client {
   constructor() {
-    super({ ...COMMON_OPTIONS, immediate: true, reconnectInterval: 50, reconnectMaxInterval: 2_000 });
+    // Not `immediate`: with it libzmq throws the pipe away at a disconnection, and with it, now and then, the hiccup
+    // message that tells us. What it would prevent, queueing before the connection is up, waiting for WELCOME prevents.
+    super({ ...COMMON_OPTIONS, reconnectInterval: 50, reconnectMaxInterval: 2_000 });
     this.setStringOption(ZMQ_HICCUP_MSG, Buffer.from([NOTICE.HICCUP]));
   }
 }
