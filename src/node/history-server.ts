@@ -105,6 +105,14 @@ export function certificateOf(store: Pick<Store, 'commits' | 'certificate'>, ind
     : undefined;
 }
 
+/** Index of the newest commit that a held certificate begins with; 0 without any. */
+export function newestCertifiedIndex(store: Pick<Store, 'certificate' | 'lastCommitIndex'>): number {
+  // Certificates come a few commits behind at most while a network lives, so the walk is short.
+  let index = store.lastCommitIndex;
+  while (index > 0 && store.certificate(index) === undefined) index--;
+  return index === 0 ? 0 : store.certificate(index)!.index;
+}
+
 /** The refs of a stored commit, in linear order. */
 export function refsOf(entry: Pick<CommitEntry, 'refs'>): Ref[] {
   const refs: Ref[] = [];

@@ -1,0 +1,18 @@
+import type { ProposalData } from '../agent/proposals.ts';
+import type { Execution } from '../core/io.ts';
+import type { IdentifiedProposal, KeysOf } from '../core/types.ts';
+import type { PqError } from '../errors.ts';
+import type { ExecutionAnswer } from './driver.ts';
+
+/** An application as a node uses it. */
+export interface NodeApplication {
+  readonly keysOf: KeysOf;
+  /** What is wrong with a proposal whatever the state; null if nothing. */
+  check(proposal: IdentifiedProposal): Promise<PqError | null>;
+  /** What models see of it. */
+  describe(proposal: IdentifiedProposal): ProposalData;
+  /** One line for people. */
+  summary(proposal: IdentifiedProposal): string;
+  /** Executes the approved proposals of a commit, in order. Throws only when it cannot go on at all. */
+  execute(execution: Execution): ExecutionAnswer;
+}

@@ -1,0 +1,169 @@
+/** Starting and stopping one validator. */
+import type { Agent } from '../agent/agent.ts';
+import { equalBytes, toHex } from '../core/bytes.ts';
+import { type Committee, committeeOf } from '../core/committee.ts';
+import type { Genesis } from '../core/genesis.ts';
+import type { LocalParameters } from '../core/options.ts';
+import type { AuthorIndex, ProposalId } from '../core/types.ts';
+import type { Identity } from '../crypto/identity.ts';
+import { nodeIdOf } from '../crypto/identity.ts';
+import { PqError } from '../errors.ts';
+import { createTransport } from '../qzmq/transport.ts';
+import { openSignedRecord, type SignedRecordFile } from '../store/signed-record.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { loadKernels } from '../wasm/load.ts';
+import type { NodeApplication } from './application.ts';
+import { createApplication } from './applications.ts';
+import type { DecisionAnswer, NodeStatus, SubmitResult, Topic } from './client-protocol.ts';
+import { wallClock } from './clock.ts';
+import type { NodeEvent, NodeStats } from './events.ts';
+import type { Follower } from './followers.ts';
+import { homePaths } from './home.ts';
+import { type Log, stderrLog } from './log.ts';
+import { RunningNode } from './running-node.ts';
+
+export interface NodeOptions {
+  /** Home directory, made by `initHome`. */
+  readonly home: string;
+  readonly genesis: Genesis;
+  readonly identity: Identity;
+  /** Port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** What peers are told to dial, HOST:PORT; the listening address if absent. */
+  readonly advertise?: string;
+  /** Addresses of validators, HOST:PORT; one is enough to find the rest. Those of the genesis document are known anyway. */
+  readonly peers?: readonly string[];
+  /** With its models loaded. The node closes it when it stops. */
+  readonly agent: Agent;
+  /** In place of the one that the genesis document names: the same on every validator. */
+  readonly application?: NodeApplication;
+  readonly local?: Partial<LocalParameters>;
+  /** Default: warnings and errors on stderr. */
+  readonly log?: Log;
+}
+
+/** A running validator. Byte arrays handed out are not to be changed. */
+export interface Node {
+  /** Its place in the committee. */
+  readonly index: AuthorIndex;
+  /** HOST:PORT it listens at. */
+  readonly address: string;
+  /** Resolves with the exit code when the node is down: 0 after {@link stop}, 1 after something fatal. */
+  readonly exited: Promise<0 | 1>;
+  /**
+   * Takes proposals (canonical encodings), one answer each, in order. A taken one is in the log: it will be decided or
+   * expire, also over restarts. Codes: see `Admission`. Rejects with `NODE_STOPPED` or a code of the store.
+   */
+  submit(proposals: readonly Uint8Array[]): Promise<SubmitResult[]>;
+  /** What is known of a proposal, of any node. */
+  answer(id: Uint8Array): DecisionAnswer;
+  /** Tells `follower` of the decision on `id` and then of its certificate; at once if they are there. */
+  follow(id: ProposalId, follower: Follower): void;
+  /** Forgets a follower. */
+  drop(follower: Follower): void;
+  /** The encoded certificate that begins with commit `index` (0: the newest); empty when there is none. */
+  certificate(index: number): Uint8Array;
+  /** Calls `listener` with the events of these topics until the returned function is called. */
+  subscribe(topics: readonly Topic[], listener: (event: NodeEvent) => void): () => void;
+  stats(): NodeStats;
+  status(): NodeStatus;
+  /** Stops in order: signs no more, tells what is owed, writes everything out, closes. Resolves when done. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a validator: opens its home, brings it back to where it was, joins the network. Throws `NODE_NOT_A_VALIDATOR`,
+ * `NODE_OTHER_CHAIN`, `CONFIG_TIMEOUT_PHASE`, and the codes of store, record, recovery and transport.
+ */
+export async function startNode(options: NodeOptions): Promise<Node> {
+  const { genesis, identity, agent, log = stderrLog } = options;
+  const kernels = loadKernels();
+  const committee = committeeOf(kernels, genesis);
+  const self = ownIndex(committee, identity);
+  checkTimeoutPhase(agent.config.timeoutPhase, committee.parameters.openMs);
+  const application = options.application ?? createApplication(genesis);
+  const paths = homePaths(options.home);
+  const store = await openStore(paths.data);
+  const closers: (() => Promise<void>)[] = [() => store.close()];
+  try {
+    await checkChain(store, committee.chainId);
+    const record = await openSignedRecord(paths.record);
+    closers.push(() => record.close());
+    checkRecord(record, committee.chainId, log);
+    const clock = wallClock();
+    const local = options.local ?? {};
+    const parts = { kernels, committee, self, identity, clock, store, record, agent, application, local, log };
+    const node = new RunningNode(parts);
+    closers.splice(0, closers.length, () => node.stop());
+    await node.recover();
+    await join(node, committee, options);
+    return node;
+  } catch (error) {
+    for (const close of closers.reverse()) await close();
+    throw error;
+  }
+}
+
+async function join(node: RunningNode, committee: Committee, options: NodeOptions): Promise<void> {
+  const { identity, genesis, listen, advertise, peers = [] } = options;
+  const transport = await createTransport({
+    identity,
+    chainId: committee.chainId,
+    epoch: committee.epoch,
+    committeeHash: committee.hash,
+    members: committee.validators.map(({ index, publicKey, ed25519Key, gateKey }) => {
+      return { index, publicKey, ed25519Key, gateKey, nodeId: nodeIdOf(publicKey, ed25519Key, gateKey) };
+    }),
+    listen,
+    ...(advertise === undefined ? {} : { advertise }),
+    allowClients: true,
+    handlers: node.handlers(),
+  });
+  node.connect(transport);
+  for (const [index, { endpoint }] of genesis.validators.entries()) {
+    if (endpoint !== undefined && index !== node.index) transport.connect(index, endpoint);
+  }
+  for (const peer of peers) transport.connectAddress(peer);
+}
+
+function ownIndex(committee: Committee, identity: Identity): AuthorIndex {
+  const own = committee.validators.find(({ publicKey }) => equalBytes(publicKey, identity.signing.publicKey));
+  if (own !== undefined) return own.index;
+  const message = 'The key of this home belongs to no validator of the genesis document: check keystore and genesis.';
+  throw new PqError('NODE_NOT_A_VALIDATOR', message, { nodeId: toHex(identity.nodeId) });
+}
+
+/** Votes that come later than half of the voting window are too late for proposals of others. */
+function checkTimeoutPhase(timeoutPhase: number, openMs: number): void {
+  if (timeoutPhase <= openMs / 2) return;
+  const message = `timeoutPhase is ${timeoutPhase} ms; the genesis document allows at most ${openMs / 2}: lower it.`;
+  throw new PqError('CONFIG_TIMEOUT_PHASE', message, { timeoutPhase, limit: openMs / 2 });
+}
+
+/** Throws `NODE_OTHER_CHAIN`; says so when the validator must not sign, or should look closer. */
+function checkRecord(record: SignedRecordFile, chainId: Uint8Array, log: Log): void {
+  const last = record.read();
+  if (last === null) {
+    const message = 'There is no last-signed record: this validator follows and does not sign. Rotate its key.';
+    return log({ level: 'error', code: 'SIGNED_RECORD_MISSING', message });
+  }
+  if (!equalBytes(last.chainId, chainId)) throw otherChain(last.chainId, chainId);
+  if (!record.damaged) return;
+  const message = 'Half of the last-signed record cannot be read: mostly a write cut off by a crash; check the disk.';
+  log({ level: 'warn', code: 'SIGNED_RECORD_DAMAGED', message });
+}
+
+/** A store of another chain must never be continued: its own blocks and commits would be taken for this chain's. */
+async function checkChain(store: Store, chainId: Uint8Array): Promise<void> {
+  const known = store.getMeta('chainId');
+  if (known === undefined) {
+    store.setMeta('chainId', chainId);
+    return store.sync();
+  }
+  if (!equalBytes(known, chainId)) throw otherChain(known, chainId);
+}
+
+function otherChain(found: Uint8Array, expected: Uint8Array): PqError {
+  const message = 'This home belongs to another chain: use its genesis document, or another home directory.';
+  return new PqError('NODE_OTHER_CHAIN', message, { found: toHex(found), expected: toHex(expected) });
+}

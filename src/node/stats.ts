@@ -1,0 +1,46 @@
+import type { Agent } from '../agent/agent.ts';
+import type { CoreStatus } from '../core/options.ts';
+import type { TransportStats } from '../qzmq/counters.ts';
+import type { NodeStats } from './events.ts';
+import type { Counters } from './reporter.ts';
+
+/** Where the figures of a node come from. */
+export interface StatsSources {
+  readonly validator: number;
+  readonly validators: number;
+  readonly startedMs: number;
+  readonly nowMs: number;
+  readonly core: CoreStatus;
+  readonly counters: Counters;
+  readonly agent: ReturnType<Agent['stats']>;
+  readonly transport: Pick<TransportStats, 'bytesIn' | 'bytesOut'>;
+  readonly peers: readonly number[];
+  /** Of the process when the node started: one process may have done other things before. */
+  readonly cpuAtStart: NodeJS.CpuUsage;
+}
+
+/** What a node counts about itself. Decisions of replayed commits count too: they are of this chain, wherever it was run. */
+export function statsOf(sources: StatsSources): NodeStats {
+  const { core, counters, agent, transport } = sources;
+  const cpu = process.cpuUsage(sources.cpuAtStart);
+  return {
+    validator: sources.validator,
+    validators: sources.validators,
+    uptimeMs: sources.nowMs - sources.startedMs,
+    round: core.round,
+    commitIndex: core.commitIndex,
+    certifiedIndex: core.certifiedIndex,
+    blocksAccepted: counters.blocksAccepted,
+    blocksEmitted: counters.blocksEmitted,
+    proposalsDecided: { ...counters.decided },
+    equivocations: counters.equivocations,
+    opinions: { scored: agent.scored, late: agent.late, restarts: agent.restarts },
+    cpuMs: Math.round((cpu.user + cpu.system) / 1000),
+    aiCpuMs: Math.round(agent.cpuMs),
+    rssBytes: process.memoryUsage.rss(),
+    bytesIn: transport.bytesIn,
+    bytesOut: transport.bytesOut,
+    peers: sources.peers,
+    mempool: core.mempool,
+  };
+}
