@@ -44,6 +44,7 @@ describe('the checker', () => {
     ['wasm imports core', 'wasm/a.ts', "import type { Ref } from '../core/types.ts';"],
     ['a value of core in agent', 'agent/a.ts', "import { DECISION } from '../core/types.ts';"],
     ['an inline type still loads the file', 'agent/a.ts', "import { type Ref } from '../core/types.ts';"],
+    ['a constant of core in qzmq', 'qzmq/a.ts', "import { MAX_VOTES } from '../core/limits.ts';"],
     ['qzmq imports node', 'qzmq/a.ts', "import { x } from '../node/clock.ts';"],
     ['node imports cli', 'node/a.ts', "import '../cli/main.ts';"],
     ['node imports sim', 'node/deep/a.ts', "import { World } from '../../sim/world.ts';"],
@@ -57,6 +58,7 @@ describe('the checker', () => {
     ['agent/a.ts', "import type { Ref } from '../core/types.ts';"],
     ['app/a.ts', "import { decodeProposal } from '../core/proposal.ts';"],
     ['cli/commands/a.ts', "import { Client } from '../../node/client.ts';\nimport { join } from 'node:path';"],
+    ['agent/a.ts', "import { CONFIDENCE_MAX } from '../core/limits.ts';"],
     ['core/a.ts', "// import { x } from '../node/start.ts';\nconst text = 'no clock';"],
   ])('lets %s import %j', (path, source) => {
     expect(breachesOf(path, source)).toEqual([]);
@@ -84,6 +86,7 @@ describe('the checker', () => {
     "const s = 'process.env';",
     'const r = /Date/;',
     'a.b[0].c;',
+    'this.#fetch.due(); io.fetch(x);',
     'x / 2;',
   ])('lets core say %j', (source) => {
     expect(rules('core/a.ts', source)).toEqual([]);

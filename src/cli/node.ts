@@ -100,7 +100,7 @@ async function serve(terminal: Terminal, node: Node, quiet: boolean): Promise<Ex
   const code = await node.exited;
   process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop).removeListener('disconnect', stop);
   // The channel to whoever started this process would keep it alive.
-  if (process.connected) process.disconnect();
+  process.disconnect?.();
   return code === 0 ? EXIT.OK : EXIT.NEGATIVE;
 }
 
