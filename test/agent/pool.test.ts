@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { ModelPool } from '../../src/agent/pool.ts';
+import { torchMlp } from './fixtures.ts';
+
+const DEADLINE_MS = 30_000;
+const FEEDS = [{ input: { type: 'float32', dims: [1, 2], data: Float32Array.of(1, 0) } }];
+const pools: ModelPool[] = [];
+
+async function start(children?: number): Promise<ModelPool> {
+  const pool = await ModelPool.start(children);
+  pools.push(pool);
+  return pool;
+}
+
+afterEach(async () => {
+  for (const pool of pools.splice(0)) await pool.close();
+});
+
+/** Waits until a process is gone; the test's own time limit ends it otherwise. */
+async function gone(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0);
+    } catch (error) {
+      expect((error as NodeJS.ErrnoException).code).toBe('ESRCH');
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function output(pool: ModelPool): Promise<number> {
+  const results = await pool.run('mlp', FEEDS, ['output'], DEADLINE_MS);
+  return Number(results?.[0]?.output?.data[0]);
+}
+
+describe('a pool', () => {
+  test('is refused without a child or with too many', async () => {
+    await expect(ModelPool.start(0)).rejects.toMatchObject({ code: 'MODEL_POOL' });
+    await expect(ModelPool.start(17)).rejects.toMatchObject({ code: 'MODEL_POOL' });
+  });
+
+  test('runs in other processes, spread over them', async () => {
+    const pool = await start(2);
+    expect(new Set(pool.pids()).size).toBe(2);
+    expect(pool.pids()).not.toContain(process.pid);
+    await pool.load('mlp', torchMlp('Sigmoid'));
+    const all = await Promise.all(Array.from({ length: 20 }, () => output(pool)));
+    expect(new Set(all)).toEqual(new Set([all[0]]));
+    expect(all[0]).toBeCloseTo(1 / (1 + Math.exp(-2)), 6);
+    expect(pool.stats().cpuMs).toBeGreaterThan(0);
+  });
+
+  test('names what the runtime refuses, and goes on', async () => {
+    const pool = await start();
+    await expect(pool.load('bad', new Uint8Array(10))).rejects.toMatchObject({ code: 'MODEL_LOAD' });
+    await expect(pool.run('absent', FEEDS, ['output'], DEADLINE_MS)).rejects.toMatchObject({ code: 'MODEL_RUN' });
+    await pool.load('mlp', torchMlp('Sigmoid'));
+    await expect(pool.run('mlp', FEEDS, ['nothing'], DEADLINE_MS)).rejects.toMatchObject({ code: 'MODEL_RUN' });
+    expect(await output(pool)).toBeGreaterThan(0.5);
+    expect(pool.stats()).toMatchObject({ late: 0, restarts: 0 });
+  });
+
+  test('starts a child again that somebody else killed, with its models', async () => {
+    const pool = await start();
+    await pool.load('mlp', torchMlp('Sigmoid'));
+    const [pid = 0] = pool.pids();
+    process.kill(pid, 'SIGKILL');
+    await gone(pid);
+    // Either the run waits for the new child, or it was on its way to the old one and says so.
+    const first = await output(pool).catch((error: unknown) => error);
+    if (typeof first !== 'number') expect(first).toMatchObject({ code: 'MODEL_CHILD' });
+    expect(await output(pool)).toBeGreaterThan(0.5);
+    expect(pool.stats()).toMatchObject({ restarts: 1, children: 1 });
+  });
+
+  test('ends its children and what waits for them when it is closed', async () => {
+    const pool = await start();
+    await pool.load('mlp', torchMlp('Sigmoid'));
+    const [pid = 0] = pool.pids();
+    const waiting = pool.run('mlp', FEEDS, ['output'], DEADLINE_MS);
+    await pool.close();
+    expect(await waiting).toBeNull();
+    await gone(pid);
+    await expect(output(pool)).rejects.toMatchObject({ code: 'MODEL_POOL' });
+  });
+
+  test("'s children end with their parent, even if it was killed", async () => {
+    const source = fileURLToPath(new URL('../../src/agent/pool.ts', import.meta.url));
+    const script = `const { ModelPool } = await import(${JSON.stringify(source)}); const pool = await ModelPool.start(); console.log(pool.pids()[0]); setInterval(() => {}, 1000);`;
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = Number(line.toString());
+    expect(pid).toBeGreaterThan(1);
+    parent.kill('SIGKILL');
+    await gone(pid);
+  });
+});
