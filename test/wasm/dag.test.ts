@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { isPqError } from '../../src/errors.ts';
 import { NO_LEADER } from '../../src/wasm/kernels.ts';
+import { codeOf } from './codes.ts';
 import { decidedPrefix, NamedDag } from './named-dag.ts';
 import { variants } from './variants.ts';
 
@@ -19,16 +19,6 @@ function full(from: number, to: number): string {
     rounds.push(layer(round, round === 1 ? '' : ['A', 'B', 'C', 'D'].map((a) => `${a}${round - 1}`).join(' ')));
   }
   return rounds.join(';');
-}
-
-function codeOf(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    if (isPqError(error)) return error.code;
-    throw error;
-  }
-  return 'nothing was thrown';
 }
 
 describe.each(variants)('commit rule of $name', (kernels) => {
