@@ -52,12 +52,16 @@ async function runClient(options: ClientCommandOptions): Promise<ExitCode> {
   // For people; with --json everything but the object goes to stderr.
   const terminal = new Terminal(options.json === true ? process.stderr : process.stdout, process.env);
   const records = await readRecords(terminal, options.file);
-  const { genesis, committee } = await networkOf(options);
-  const desk = new TransferDesk(genesis);
+  const network = await networkOf(options);
+  const desk = new TransferDesk(network);
   desk.requireAccounts(records);
   const onProblem = (error: PqError): void =>
     terminal.line(terminal.paint('yellow', `${error.code}: ${error.message}`));
-  const client = await Client.connect({ connect: linkTo(options.endpoint, committee), reconnect: true, onProblem });
+  const client = await Client.connect({
+    connect: linkTo(options.endpoint, network.committee),
+    reconnect: true,
+    onProblem,
+  });
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);

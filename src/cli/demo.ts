@@ -10,16 +10,13 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import type { Committee } from '../core/committee.ts';
-import { committeeOf } from '../core/committee.ts';
-import type { Genesis } from '../core/genesis.ts';
 import { PqError } from '../errors.ts';
 import type { Client } from '../node/client.ts';
-import { devnetGenesis } from '../node/devnet.ts';
 import type { NodeEvent, NodeStats, ProposalOpinion } from '../node/events.ts';
-import { loadKernels } from '../wasm/load.ts';
 import { EXIT, type ExitCode, UsageError } from './exit.ts';
 import { readText } from './files.ts';
 import { verifyLast } from './last-certificate.ts';
+import { type Network, networkOf } from './network.ts';
 import { integer, rate } from './options.ts';
 import { Progress } from './progress.ts';
 import { MAX_RECORDS, MAX_RECORDS_BYTES, type PaymentRecord, parseRecords } from './records.ts';
@@ -109,14 +106,14 @@ async function demonstrate(
   signal: AbortSignal,
 ): Promise<boolean> {
   const records = await readRecords(options, folder);
-  const genesis = devnetGenesis(options.validators);
-  const committee = committeeOf(loadKernels(), genesis);
+  const network = await networkOf({ validators: options.validators });
+  const { committee, genesis } = network;
   introduce(terminal, options, committee, records.length);
   const testbed = await Testbed.start(committee, folder);
   try {
     const clients = await testbed.ready(signal);
     terminal.line(`All ${committee.size} nodes are up and connected over QZMQ: ${testbed.endpoints.join(' ')}\n`);
-    const run = await runRecords(terminal, testbed, clients, records, genesis, options.rate, signal);
+    const run = await runRecords(terminal, testbed, clients, records, network, options.rate, signal);
     signal.throwIfAborted();
     testbed.requireRunning();
     printSummary(terminal, run.summary);
@@ -184,14 +181,14 @@ async function runRecords(
   testbed: Testbed,
   clients: readonly Client[],
   records: readonly PaymentRecord[],
-  genesis: Genesis,
+  network: Network,
   recordsPerSecond: number,
   signal: AbortSignal,
 ): Promise<Run> {
   const opinions = await listen(terminal, testbed, clients);
   const before = await readStats(clients);
   const progress = new Progress(terminal, records.length);
-  const desk = new TransferDesk(genesis);
+  const desk = new TransferDesk(network);
   const timer = setInterval(() => progress.show(), STATUS_MS);
   try {
     const outcomes = await replay(clients[0]!, records, {

@@ -1,4 +1,5 @@
 /** The records that `pq client` reads: payments to be judged, from CSV, NDJSON, or a built-in handful. */
+import { MAX_ORIGIN_BYTES } from '../app/payments-format.ts';
 import { type Cell, parseCsv } from './csv.ts';
 import { UsageError } from './exit.ts';
 
@@ -19,8 +20,6 @@ export interface PaymentRecord {
 
 export const MAX_RECORDS = 100_000;
 export const MAX_RECORDS_BYTES = 64 * 1024 * 1024;
-/** The longest host that DNS allows is 253; a scheme, a port and a path may come with it. */
-export const MAX_ORIGIN_CHARS = 512;
 
 const COLUMNS = ['origin', 'label', 'from', 'to', 'amount'] as const;
 type Column = (typeof COLUMNS)[number];
@@ -143,8 +142,9 @@ function at(place: Cell, key: string): Cell {
 function toRecord(cellOf: (column: Column) => Cell | undefined, missing: Cell): PaymentRecord {
   const origin = cellOf('origin');
   if (origin === undefined || origin.text === '') refuse('RECORD_ORIGIN', 'A record has no origin', origin ?? missing);
-  if (origin.text.length > MAX_ORIGIN_CHARS)
-    refuse('RECORD_ORIGIN', `An origin is longer than ${MAX_ORIGIN_CHARS} characters`, origin);
+  if (Buffer.byteLength(origin.text) > MAX_ORIGIN_BYTES) {
+    refuse('RECORD_ORIGIN', `An origin is longer than ${MAX_ORIGIN_BYTES} bytes`, origin);
+  }
   if (/[\s\p{Cc}]/u.test(origin.text) || !origin.text.isWellFormed())
     refuse('RECORD_ORIGIN', 'An origin holds blanks or control characters', origin);
   const label = cellOf('label');

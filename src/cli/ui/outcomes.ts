@@ -1,4 +1,5 @@
 /** What became of records, as lines. */
+import { receiptName } from '../../app/application.ts';
 import { countDecisions, latenciesOf } from '../client-report.ts';
 import type { Outcome } from '../replay.ts';
 import { percentiles } from '../statistics.ts';
@@ -19,7 +20,7 @@ export function printOutcome(terminal: Terminal, { record, certified, error, sub
   const figures = `${(decision === 'EXPIRED' ? '–' : confidence(sure)).padStart(7)}  ${duration(certified.certifiedMs - submittedMs).padStart(8)}`;
   const notes = [
     ...(reason === 'QUORUM' ? [] : [reason.toLowerCase()]),
-    ...(receipt === 0 ? [] : [`execution failed with receipt ${receipt}`]),
+    ...(receipt === 0 ? [] : [`execution failed: ${receiptName(receipt)}`]),
     certified.index === 0 ? 'in no commit' : `commit ${certified.index}`,
   ];
   terminal.line(`${word} ${figures}  ${origin}  ${terminal.paint('grey', notes.join(', '))}`);

@@ -1,4 +1,5 @@
 /** The five phases of a block as lines: Photon, Wave, Focus, Prism, Horizon, each with the time since the block was first seen. */
+import { receiptName } from '../../app/application.ts';
 import type { BlockName, DecisionReport, NodeEvent } from '../../node/events.ts';
 import { bytes, confidence, duration, plural } from './format.ts';
 import { harmless, type Style, type Terminal } from './terminal.ts';
@@ -212,7 +213,7 @@ export class PhasePrinter {
   #decision(story: Story, decision: DecisionReport): string {
     const style = DECISION_STYLES[decision.decision];
     const why = decision.reason === 'QUORUM' ? '' : ` (${decision.reason.toLowerCase()})`;
-    const receipt = decision.receipt === 0 ? '' : `, execution failed with receipt ${decision.receipt}`;
+    const receipt = decision.receipt === 0 ? '' : `, execution failed: ${receiptName(decision.receipt)}`;
     const sure = decision.decision === 'EXPIRED' ? '' : `  ${confidence(decision.confidence)}`;
     const name = harmless(story.proposals.get(decision.id) ?? shortId(decision.id));
     return `${this.#terminal.paint(style, decision.decision.padEnd(8))}${sure}${why}${receipt}  ${name}`;
