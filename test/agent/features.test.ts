@@ -16,6 +16,9 @@ describe('an origin', () => {
     ['wss://user:pass@rpc.example.org', 'rpc.example.org'],
     ['example.org.', 'example.org'],
     ['  app.example.org\\@evil.example ', 'app.example.org'],
+    ['https://google.com@evil.example/', 'evil.example'],
+    [`${'a.'.repeat(125)}google.com.evil.example`, ''],
+    [`https://${'a.'.repeat(246)}google.com.evil.example`, ''],
     ['', ''],
   ])('%s is host %s', (origin, host) => {
     expect(hostOf(origin)).toBe(host);

@@ -4,7 +4,7 @@ import type { DataKind } from '../proposals.ts';
 import type { Extractor } from './extractor.ts';
 import { hash32, hashEnd, hashStart, hashStep, hashText } from './hash.ts';
 import { decodeKnown } from './known.ts';
-import { foldedOf, type OriginParts, partsOf, skeletonOf } from './origin.ts';
+import { foldedOf, hostOf, type OriginParts, partsOf, skeletonOf } from './origin.ts';
 
 /** [shortest, longest] n-gram. */
 export type NgramRange = readonly [number, number];
@@ -160,7 +160,7 @@ export function parseOriginNgramParameters(value: unknown): OriginNgramParameter
   );
 }
 
-/** The extractor: one int32 tensor `ids`, `[rows, maxIds]`, padded with 0. A transaction without an origin is not judged. */
+/** The extractor: one int32 tensor `ids`, `[rows, maxIds]`, padded with 0. A transaction without a host is not judged. */
 export function originNgrams(kind: DataKind, value: unknown): Extractor {
   if (kind !== 'transaction')
     throw new PqError('MODEL_INPUT', '"origin-ngrams/1" reads transactions: set "kind" to "transaction".', { kind });
@@ -170,7 +170,7 @@ export function originNgrams(kind: DataKind, value: unknown): Extractor {
   return {
     tensors: [{ name: 'ids', type: 'int32', width: maxIds }],
     extract: (item, row, out) => {
-      if (item.kind !== 'transaction' || item.origin === '') return false;
+      if (item.kind !== 'transaction' || hostOf(item.origin) === '') return false;
       out[0]?.set(idsOf(item.origin), row * maxIds);
       return true;
     },

@@ -5,7 +5,7 @@ import { domainToUnicode } from 'node:url';
 
 /** A host taken apart. `label` is the name that was registered (the second-level label), `suffix` what it was registered under. */
 export interface OriginParts {
-  /** Lower case, no scheme, port, path or leading `www.`; at most {@link MAX_HOST_CHARS} characters. */
+  /** Lower case, no scheme, port, path or leading `www.`; at most 253 characters. */
   readonly host: string;
   /** The registered name, e.g. `example` of `shop.example.co.uk`. The whole host if it has no dot or is an IP address. */
   readonly label: string;
@@ -16,7 +16,7 @@ export interface OriginParts {
 }
 
 /** Longest host that DNS allows (RFC 1035, 2.3.4). */
-export const MAX_HOST_CHARS = 253;
+const MAX_HOST_CHARS = 253;
 
 /** Under these second-level names of country domains, names are registered one level further down. */
 const COUNTRY_SECOND_LEVEL = new Set([
@@ -38,7 +38,8 @@ const COUNTRY_SECOND_LEVEL = new Set([
 
 /** Suffixes under which anyone can get a name: hosting platforms, and second-level domains sold like top-level ones. */
 const OPEN_SUFFIXES = new Set(
-  `000webhostapp.com amazonaws.com appspot.com aqq.ru az.com azureedge.net azurewebsites.net bitballoon.com blogspot.com br.com cloudfront.net cn.com co.com co.nl co.no com.de com.se czweb.org de.com
+  `000webhostapp.com amazonaws.com appspot.com aqq.ru az.com azureedge.net azurewebsites.net bitballoon.com blogspot.com
+  br.com cloudfront.net cn.com co.com co.nl co.no com.de com.se czweb.org de.com
   domen-hosting.org droppages.com epizy.com eu.com eu.org firebaseapp.com fleek.co getforge.io github.io gitlab.io glitch.me
   gr.com herokuapp.com hu.com in.net jp.net jpn.com kissr.com loca.lt mex.com neocities.org net.ru netlify.app netlify.com ngrok.io
   onrender.com org.ru pages.dev paperplane.io pp.ru pp.ua r2.dev repl.co rf.gd ru.com sa.com se.net square.site surge.sh tumblr.com
@@ -48,8 +49,15 @@ const OPEN_SUFFIXES = new Set(
 
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
 
-/** The host of a URL or a bare host, in lower case without `www.`; the empty string for an empty origin. */
+/** Longest origin that is read: a scheme, a user and a host fit, and no pattern below gets slow. */
+const MAX_ORIGIN_CHARS = 512;
+
+/**
+ * The host of a URL or a bare host, in lower case without `www.`. Empty for an empty origin and for one that is too long to
+ * be one: cut off, `….google.com` + `.evil.example` would pass for Google.
+ */
 export function hostOf(origin: string): string {
+  if (origin.length > MAX_ORIGIN_CHARS) return '';
   const afterScheme = origin
     .trim()
     .toLowerCase()
@@ -58,8 +66,9 @@ export function hostOf(origin: string): string {
   const host = authority
     .slice(authority.lastIndexOf('@') + 1)
     .replace(/:\d*$/, '')
-    .replace(/\.+$/, '');
-  return host.replace(/^www\./, '').slice(0, MAX_HOST_CHARS);
+    .replace(/\.+$/, '')
+    .replace(/^www\./, '');
+  return host.length > MAX_HOST_CHARS ? '' : host;
 }
 
 /** Takes an origin apart. Unknown suffixes are the last label, as the public suffix list's default rule has it. */
