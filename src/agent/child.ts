@@ -11,6 +11,15 @@ const WORKER = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker
 /** Ticks of /proc/PID/stat; 100 on every Linux that Node supports. */
 const TICK_MS = 10;
 
+/** What the runtime needs of the environment. The rest may hold the operator's secrets, and this child runs strangers' files. */
+const PASSED_ON = ['PATH', 'LD_LIBRARY_PATH', 'SystemRoot', 'TMPDIR', 'TEMP', 'LANG'];
+
+function childEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
+}
+
 interface Pending {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: PqError) => void;
@@ -31,6 +40,7 @@ export class ModelChild {
     this.#process = fork(WORKER, [], {
       serialization: 'advanced',
       execArgv: [],
+      env: childEnvironment(),
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -78,6 +88,16 @@ export class ModelChild {
       const request: Request = { id, question };
       this.#process.send(request);
     });
+  }
+
+  /** Like {@link ask}, but the child is killed if it takes longer than `limitMs`. Throws `MODEL_CHILD` then. */
+  async askWithin(question: Question, limitMs: number): Promise<Answer> {
+    const timer = setTimeout(() => this.kill(), limitMs);
+    try {
+      return await this.ask(question);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Ends the child at once, in the middle of whatever it computes. Resolves when it is gone. */

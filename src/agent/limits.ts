@@ -20,8 +20,10 @@ export const MAX_ML_OPSET = 5;
 export const MAX_QUEUED_RUNS = 256;
 /** Child processes of one pool. */
 export const MAX_POOL_CHILDREN = 16;
-/** Time that a child may take to start and load its models, milliseconds. */
+/** Time that a child may take to start, milliseconds. */
 export const CHILD_START_MS = 20_000;
+/** Time that a child may take to load one model: the runtime optimises graphs, and a graph can be made so that this takes for ever. */
+export const MODEL_LOAD_MS = 20_000;
 /** Pause before a child that failed to start is started again: doubled from the first to the second, milliseconds. */
 export const CHILD_BACKOFF_MS_MIN = 100;
 export const CHILD_BACKOFF_MS_MAX = 10_000;

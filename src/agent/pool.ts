@@ -4,7 +4,13 @@
  */
 import { isPqError, PqError } from '../errors.ts';
 import { ModelChild } from './child.ts';
-import { CHILD_BACKOFF_MS_MAX, CHILD_BACKOFF_MS_MIN, MAX_POOL_CHILDREN, MAX_QUEUED_RUNS } from './limits.ts';
+import {
+  CHILD_BACKOFF_MS_MAX,
+  CHILD_BACKOFF_MS_MIN,
+  MAX_POOL_CHILDREN,
+  MAX_QUEUED_RUNS,
+  MODEL_LOAD_MS,
+} from './limits.ts';
 import type { ProposalData } from './proposals.ts';
 import type { Answer, Feeds, Question } from './protocol.ts';
 import type { ScorePlan } from './scorer.ts';
@@ -39,14 +45,21 @@ export class ModelPool {
   #endedCpuMs = 0;
   #closed = false;
 
-  private constructor() {}
+  readonly #loadMs: number;
 
-  /** Starts `children` processes (1 … 16) and waits until all are ready. Throws `MODEL_POOL`, `MODEL_CHILD`. */
-  static async start(children = 1): Promise<ModelPool> {
+  private constructor(loadMs: number) {
+    this.#loadMs = loadMs;
+  }
+
+  /**
+   * Starts `children` processes (1 … 16) and waits until all are ready. A model that takes longer than `loadMs` to load is
+   * refused. Throws `MODEL_POOL`, `MODEL_CHILD`.
+   */
+  static async start(children = 1, loadMs: number = MODEL_LOAD_MS): Promise<ModelPool> {
     if (!Number.isInteger(children) || children < 1 || children > MAX_POOL_CHILDREN) {
       throw new PqError('MODEL_POOL', `A pool has 1 to ${MAX_POOL_CHILDREN} children.`, { children });
     }
-    const pool = new ModelPool();
+    const pool = new ModelPool(loadMs);
     try {
       await Promise.all(Array.from({ length: children }, () => pool.#startChild()));
     } catch (error) {
@@ -60,7 +73,9 @@ export class ModelPool {
   async load(model: string, bytes: Uint8Array, plan: ScorePlan | null = null): Promise<void> {
     this.#models.set(model, { bytes, plan });
     try {
-      await Promise.all([...this.#children].map((child) => child.ask({ op: 'load', model, bytes, plan })));
+      await Promise.all(
+        [...this.#children].map((child) => child.askWithin({ op: 'load', model, bytes, plan }, this.#loadMs)),
+      );
     } catch (error) {
       // Kept, it would also end every child that replaces this one.
       this.#models.delete(model);
@@ -135,7 +150,8 @@ export class ModelPool {
       if (started !== undefined) this.#onExit(started);
     });
     started = child;
-    for (const [model, { bytes, plan }] of this.#models) await child.ask({ op: 'load', model, bytes, plan });
+    for (const [model, { bytes, plan }] of this.#models)
+      await child.askWithin({ op: 'load', model, bytes, plan }, this.#loadMs);
     if (this.#closed) {
       await child.kill();
       return;

@@ -2,6 +2,7 @@
  * The child process in which models run. ONNX Runtime blocks its thread and cannot be cancelled, so the parent kills this
  * process when a run is late; it holds nothing that matters.
  */
+import { existsSync, writeFileSync } from 'node:fs';
 import { InferenceSession, type OnnxValue, Tensor } from 'onnxruntime-node';
 import { isPqError } from '../errors.ts';
 import type { Answer, Feeds, Question, Reply, Request, TensorData, TensorMessage } from './protocol.ts';
@@ -89,12 +90,21 @@ const failed = (error: unknown): Answer => ({
   message: error instanceof Error ? error.message : String(error),
 });
 
+/** A model that eats the machine's memory must take this process with it, not the validator. Linux only. */
+function volunteerForOutOfMemory(): void {
+  if (process.platform === 'linux' && existsSync(OOM_SCORE)) writeFileSync(OOM_SCORE, '1000');
+}
+const OOM_SCORE = '/proc/self/oom_score_adj';
+
 /** Requests are answered one after another, in the order they came. */
 let tail: Promise<void> = Promise.resolve();
 
 process.on('message', ({ id, question }: Request) => {
   tail = tail.then(async () => send(id, await answer(question).catch(failed)));
 });
+// Terminals and service managers signal the whole group; the parent decides when this process ends.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 // The parent is gone: there is nobody to answer.
 process.on('disconnect', () => process.exit(0));
+volunteerForOutOfMemory();
 send(0, { op: 'done' });

@@ -197,3 +197,22 @@ export function nanForZero(): Uint8Array {
     nodes: [node('MatMul', ['x', 'w'], ['m']), node('Add', ['m', 'b'], ['d']), node('Sqrt', ['d'], ['probability'])],
   });
 }
+
+/** Nothing but constants: the runtime works them out when it loads the graph, which takes it minutes. */
+export function slowToLoad(): Uint8Array {
+  const steps = Array.from({ length: 60 }, (_, i) =>
+    node('MatMul', [i === 0 ? 'square' : `m${i - 1}`, 'square'], [`m${i}`]),
+  );
+  return writeModel({
+    inputs: [valueInfo('x', 'float32', ['N', 2])],
+    outputs: [valueInfo('probability', 'float32', ['N', 2])],
+    constants: [tensor('shape', BigInt64Array.of(4000n, 4000n), [2])],
+    nodes: [
+      node('ConstantOfShape', ['shape'], ['square']),
+      ...steps,
+      node('ReduceSum', ['m59'], ['sum'], { keepdims: 0n }),
+      node('Add', ['x', 'sum'], ['z']),
+      node('Sigmoid', ['z'], ['probability']),
+    ],
+  });
+}

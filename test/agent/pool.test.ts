@@ -1,16 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ModelPool } from '../../src/agent/pool.ts';
-import { torchMlp } from './fixtures.ts';
+import { slowToLoad, torchMlp } from './fixtures.ts';
 
 const DEADLINE_MS = 30_000;
 const FEEDS = [{ input: { type: 'float32', dims: [1, 2], data: Float32Array.of(1, 0) } }];
 const pools: ModelPool[] = [];
 
-async function start(children?: number): Promise<ModelPool> {
-  const pool = await ModelPool.start(children);
+async function start(children?: number, loadMs?: number): Promise<ModelPool> {
+  const pool = await ModelPool.start(children, loadMs);
   pools.push(pool);
   return pool;
 }
@@ -62,6 +63,36 @@ describe('a pool', () => {
     await expect(pool.run('mlp', FEEDS, ['nothing'], DEADLINE_MS)).rejects.toMatchObject({ code: 'MODEL_RUN' });
     expect(await output(pool)).toBeGreaterThan(0.5);
     expect(pool.stats()).toMatchObject({ late: 0, restarts: 0 });
+  });
+
+  test('refuses a model that takes for ever to load, and starts its child again without it', async () => {
+    const pool = await start(1, 2000);
+    const [pid = 0] = pool.pids();
+    await expect(pool.load('slow', slowToLoad())).rejects.toMatchObject({ code: 'MODEL_LOAD' });
+    await gone(pid);
+    await expect(pool.run('slow', FEEDS, ['probability'], DEADLINE_MS)).rejects.toMatchObject({ code: 'MODEL_RUN' });
+    expect(pool.pids()).not.toContain(pid);
+  });
+
+  test.skipIf(process.platform !== 'linux')(
+    'tells its children none of the secrets in the environment; they go first when memory is short',
+    async () => {
+      process.env.PQ_TEST_SECRET = 'hush';
+      const pool = await start();
+      delete process.env.PQ_TEST_SECRET;
+      const [pid = 0] = pool.pids();
+      expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toContain('hush');
+      expect(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8').trim()).toBe('1000');
+    },
+  );
+
+  test("'s children leave it to their parent to end them when the whole group is signalled", async () => {
+    const pool = await start();
+    await pool.load('mlp', torchMlp('Sigmoid'));
+    const [pid = 0] = pool.pids();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.kill(pid, signal);
+    expect(await output(pool)).toBeGreaterThan(0.5);
+    expect(pool.pids()).toEqual([pid]);
   });
 
   test('starts a child again that somebody else killed, with its models', async () => {
