@@ -6,10 +6,12 @@ import { LmdbMap } from './lmdb-map.ts';
 import { type LogStats, SEGMENT_BYTES, WriteAheadLog } from './log.ts';
 import { decodeOperations, encodeOperations, type Operation } from './operation.ts';
 
-/** How long an operation waits for others before it goes to LMDB. */
+/** How long an operation waits for others before it goes to LMDB. Every batch costs LMDB two syncs, which delay those of the log. */
 const FLUSH_DELAY_MS = 50;
 /** A batch is written at once when it has this many operations. */
 const FLUSH_OPERATIONS = 1000;
+/** A batch takes no further log frame once it has this many bytes: packing them blocks the event loop. */
+const BATCH_BYTES_FULL = 2 * 1024 * 1024;
 /** Above these, `sync()` waits until LMDB has caught up; above twice as much, `write()` throws. */
 const MAX_OVERLAY_OPERATIONS = 100_000;
 const MAX_OVERLAY_BYTES = 128 * 1024 * 1024;
@@ -223,26 +225,30 @@ export class Database {
   async #flushOnce(): Promise<void> {
     try {
       await this.#log.sync();
-      const durable = this.#log.durableSequence;
-      let count = 0;
-      const batch = new Map<string, Queued>();
-      for (const queued of this.#queue) {
-        if (queued.sequence > durable) break;
-        batch.set(queued.name, queued);
-        count++;
-      }
-      await this.#writeBehind(
-        Array.from(batch.values(), (queued) => queued.operation),
-        durable,
-      );
+      const { operations, count, sequence } = this.#nextBatch(this.#log.durableSequence);
+      await this.#writeBehind(operations, sequence);
       this.#forget(count);
       this.#flushes++;
       this.#flushFailure = undefined;
-      this.#log.release(durable);
+      this.#log.release(sequence);
     } catch (cause) {
       if (cause instanceof PqError) this.#flushFailure = cause;
       throw cause;
     }
+  }
+
+  /** Whole frames from the head of the queue; of several operations on one key only the last. */
+  #nextBatch(durable: number): { operations: Operation[]; count: number; sequence: number } {
+    const batch = new Map<string, Operation>();
+    let [count, bytes, sequence] = [0, 0, this.#flushed];
+    for (const queued of this.#queue) {
+      if (queued.sequence > durable || (queued.sequence > sequence && bytes > BATCH_BYTES_FULL)) break;
+      batch.set(queued.name, queued.operation);
+      bytes += sizeOf(queued.operation);
+      sequence = queued.sequence;
+      count++;
+    }
+    return { operations: [...batch.values()], count, sequence };
   }
 
   #forget(count: number): void {

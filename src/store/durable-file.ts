@@ -9,6 +9,9 @@ import { PqError } from '../errors.ts';
  * fdatasync (which is F_FULLFSYNC on macOS; O_DSYNC there does not reach the platter).
  */
 const USE_DSYNC = process.platform === 'linux';
+const DURABLE_FLAGS = fs.constants.O_RDWR | (USE_DSYNC ? fs.constants.O_DSYNC : 0);
+/** Preallocation goes to the disk in pieces of this size: one large sync would hold up those of the log meanwhile. */
+const CREATE_CHUNK_BYTES = 256 * 1024;
 
 const openFile = promisify(fs.open);
 const closeFile = promisify(fs.close);
@@ -48,9 +51,8 @@ export class DurableFile {
 
   /** Opens an existing file for durable writes. */
   static async open(path: string): Promise<DurableFile> {
-    const flags = fs.constants.O_RDWR | (USE_DSYNC ? fs.constants.O_DSYNC : 0);
     try {
-      return new DurableFile(path, await openFile(path, flags));
+      return new DurableFile(path, await openFile(path, DURABLE_FLAGS));
     } catch (cause) {
       throw storageError(cause, path, 'open');
     }
@@ -63,8 +65,8 @@ export class DurableFile {
   static async create(path: string, bytes: number): Promise<void> {
     let fd = -1;
     try {
-      fd = await openFile(path, 'w', 0o600);
-      const zeros = new Uint8Array(Math.min(bytes, 1 << 20));
+      fd = await openFile(path, fs.constants.O_CREAT | fs.constants.O_TRUNC | DURABLE_FLAGS, 0o600);
+      const zeros = new Uint8Array(Math.min(bytes, CREATE_CHUNK_BYTES));
       for (let at = 0; at < bytes; at += zeros.length) {
         await writeAll(fd, zeros.subarray(0, Math.min(zeros.length, bytes - at)), at);
       }

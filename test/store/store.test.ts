@@ -265,6 +265,6 @@ describe('the whole store', () => {
       );
       await store.close();
     });
-    await fc.assert(run, { numRuns: 20 });
+    await fc.assert(run, { numRuns: 12 });
   });
 });
