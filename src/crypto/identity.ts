@@ -5,6 +5,7 @@ import { CURVE_KEY_BYTES, type Ed25519KeyPair, ed25519KeyPair, type X25519KeyPai
 import { ML_DSA_PUBLIC_KEY_BYTES, ML_DSA_SEED_BYTES, mlDsa, type SigningContext } from './mldsa.ts';
 
 export const MASTER_SEED_BYTES = 32;
+/** SHA3-256. */
 export const NODE_ID_BYTES = 32;
 
 /** Whatever signs for a validator: a local key, a process behind a socket, a hardware token. */

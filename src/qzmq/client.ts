@@ -40,6 +40,7 @@ export interface ClientSession {
   /** As `Transport.send`. Throws `QZMQ_MESSAGE_SIZE`. */
   send(bytes: Uint8Array): SendResult;
   stats(): TransportStats;
+  /** What is still queued is dropped. */
   close(): Promise<void>;
 }
 
@@ -108,6 +109,7 @@ class DialedClient implements ClientSession {
           return switchboard.open(established, dial.connection, this.#link);
         },
         discard: (session) => switchboard.discard(session),
+        // The caller is told by the deadline; a failed attempt before it is tried again.
         onFailed: () => undefined,
       },
       options.endpoint,

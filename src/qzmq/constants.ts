@@ -3,7 +3,6 @@
  * `docs/qzmq.md` is the wire format. It imports `src/crypto` and `src/errors.ts` only. This file: every size and bound.
  */
 
-export const NODE_ID_BYTES = 32;
 export const CHAIN_ID_BYTES = 32;
 export const HASH_BYTES = 48;
 export const MAC_BYTES = 16;

@@ -3,7 +3,7 @@ import { PqError } from '../errors.ts';
 import type { Clock } from './clock.ts';
 import { HANDSHAKE_TIMEOUT_MS, RETRY_MAX_MS, RETRY_MIN_MS } from './constants.ts';
 import type { Counters } from './counters.ts';
-import type { Established, LocalParty } from './handshake.ts';
+import { type Established, type LocalParty, signerFailed } from './handshake.ts';
 import { Initiator, type InitiatorTarget } from './initiator.ts';
 import type { Session } from './session.ts';
 import type { ConnectionId, Wire } from './wire.ts';
@@ -85,8 +85,8 @@ export class Dial {
     const { counters } = this.#environment;
     const initiator = this.#initiator;
     if (initiator === undefined) return counters.reject('unexpected');
-    const step = await initiator.receive(frame);
-    if (this.#initiator !== initiator) return;
+    const step = await initiator.receive(frame).catch((cause: unknown) => this.#onSignerFailed(cause));
+    if (step === undefined || this.#initiator !== initiator) return;
     if (step.kind === 'refused') return counters.reject(step.reason);
     this.#send(step.frame);
     if (step.kind !== 'authenticated') return;
@@ -131,6 +131,12 @@ export class Dial {
       `nobody at ${this.endpoint} answered as a validator of this chain; check the address, ` +
       'that it runs the same genesis, and that the clocks agree within two minutes';
     this.#environment.onFailed(this, new PqError('QZMQ_NO_ANSWER', message, { endpoint: this.endpoint }));
+  }
+
+  /** The only thing in a handshake that can fail by itself. The time-out tries again. */
+  #onSignerFailed(cause: unknown): undefined {
+    this.#environment.onFailed(this, signerFailed(cause));
+    return undefined;
   }
 
   /** Between 0.5 and 1.5 times as long, so that a restarted node is not met by everyone at once. */

@@ -3,10 +3,10 @@
  * enough to find all. `nodeId 32 ‖ sequence u64 ‖ length u8 ‖ host:port ‖ ML-DSA-65 signature`
  */
 import { equalBytes } from '../crypto/bytes.ts';
-import type { Identity } from '../crypto/identity.ts';
+import { type Identity, NODE_ID_BYTES } from '../crypto/identity.ts';
 import { ML_DSA_SIGNATURE_BYTES } from '../crypto/mldsa.ts';
 import { verify } from '../crypto/verify.ts';
-import { ENDPOINT_BURST, ENDPOINT_BYTES_MAX, ENDPOINT_RATE_HZ, NODE_ID_BYTES } from './constants.ts';
+import { ENDPOINT_BURST, ENDPOINT_BYTES_MAX, ENDPOINT_RATE_HZ } from './constants.ts';
 import { isWildcard, parseEndpoint } from './endpoint.ts';
 import type { Member } from './handshake.ts';
 import { TokenBucket } from './token-bucket.ts';

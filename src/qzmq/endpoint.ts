@@ -37,5 +37,5 @@ export function formatEndpoint({ host, port }: Endpoint): string {
 
 /** True for addresses that mean "every interface" and so lead nobody anywhere. */
 export function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::' || host === '*';
+  return host === '0.0.0.0' || host === '::';
 }

@@ -1,6 +1,7 @@
 /** The five handshake frames as bytes. All fields have fixed places and sizes; numbers are big-endian. */
 
 import { CURVE_KEY_BYTES, ED25519_SIGNATURE_BYTES } from '../crypto/curves.ts';
+import { NODE_ID_BYTES } from '../crypto/identity.ts';
 import { ML_DSA_PUBLIC_KEY_BYTES, ML_DSA_SIGNATURE_BYTES } from '../crypto/mldsa.ts';
 import { ML_KEM_CIPHERTEXT_BYTES, ML_KEM_PUBLIC_KEY_BYTES } from '../crypto/mlkem.ts';
 import {
@@ -9,7 +10,6 @@ import {
   MAC_BYTES,
   MODE,
   type Mode,
-  NODE_ID_BYTES,
   NONCE_BYTES,
   SID_BYTES,
   SUITES_MAX,

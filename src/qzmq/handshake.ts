@@ -1,5 +1,6 @@
 /** What both roles of the handshake share. The machines are pure: bytes in, bytes out, the clock and randomness passed in. */
 import type { Identity, PublicIdentity } from '../crypto/identity.ts';
+import { PqError } from '../errors.ts';
 import { SUITE, type Suite } from './constants.ts';
 import type { Ephemerals } from './ephemerals.ts';
 import type { Committee } from './frames.ts';
@@ -57,6 +58,12 @@ export type Refusal =
   | 'wrong-identity'
   | 'bad-finished'
   | 'bad-signature';
+
+/** What the operator is told when the signer, which may be another process or a device, does not sign. */
+export function signerFailed(cause: unknown): PqError {
+  const message = 'the signer did not sign a handshake; check that it runs and holds the key';
+  return new PqError('QZMQ_SIGNER_FAILED', message, {}, cause);
+}
 
 export function isSuite(value: number): value is Suite {
   return value === SUITE.AES_256_GCM || value === SUITE.CHACHA20_POLY1305;

@@ -71,6 +71,7 @@ export class Hub implements Transport {
       responder: this.#responder,
       accept: ({ peer }, connection) =>
         peer.kind === 'member' ? this.#seats.get(peer.index)?.link : this.#clients.accept(peer.nodeId, connection),
+      onFailed: (error) => this.#notice(error.code, error),
     });
     this.#dialEnvironment = this.#makeDialEnvironment();
     for (const member of members) {
@@ -174,7 +175,7 @@ export class Hub implements Transport {
       detach: (connection) => this.#switchboard.detach(connection),
       open: (established, dial) => this.#openDialed(established, dial),
       discard: (session) => this.#switchboard.discard(session),
-      onFailed: (dial, error) => this.#notice(dial.endpoint, error),
+      onFailed: (dial, error) => this.#notice(`${error.code} ${dial.endpoint}`, error),
     };
   }
 

@@ -29,6 +29,8 @@ export class Seat {
   #endpoint: string | undefined;
   #dialAtMs = Number.NEGATIVE_INFINITY;
   #dial: Dial | undefined;
+  /** An earlier dial whose session may still carry something. */
+  #replaced: Dial | undefined;
 
   constructor(options: SeatOptions) {
     this.candidate = options.candidate;
@@ -68,13 +70,15 @@ export class Seat {
 
   /** A dial that was started without knowing whom it would find, and found this member. */
   adopt(dial: Dial): void {
-    this.#closeDial();
+    this.#replaced?.close();
+    this.#replaced = this.#dial;
     this.#dial = dial;
     this.#endpoint ??= dial.endpoint;
   }
 
   tick(nowMs: number): void {
     this.link.tick(nowMs);
+    if (this.#replaced !== undefined && !this.#inUse(this.#replaced)) this.#closeReplaced();
     const dial = this.#dial;
     if (dial !== undefined && this.link.up && !this.#inUse(dial)) this.#closeDial();
     else if (dial !== undefined) dial.tick(nowMs, !this.link.up);
@@ -86,12 +90,18 @@ export class Seat {
 
   close(): void {
     this.link.close();
+    this.#closeReplaced();
     this.#closeDial();
   }
 
   /** A handshake is under way on it, or a session lives on it. */
   #inUse(dial: Dial): boolean {
     return dial.busy || (dial.connection !== undefined && this.link.uses(dial.connection));
+  }
+
+  #closeReplaced(): void {
+    this.#replaced?.close();
+    this.#replaced = undefined;
   }
 
   #closeDial(): void {

@@ -62,6 +62,9 @@ export class Session {
     this.#counters = environment.counters;
     this.#sealer = new RecordSealer(sendSecret, suite, peerSid, keyLimits);
     this.#opener = new RecordOpener(receiveSecret, suite, keyLimits);
+    // The ciphers hold keys derived from them; nothing needs the secrets again.
+    sendSecret.fill(0);
+    receiveSecret.fill(0);
     this.lastReceivedMs = this.#clock.monotonicMs();
   }
 
@@ -81,8 +84,7 @@ export class Session {
   /** R's first record: tells I that R has accepted. Data may follow at once. */
   confirm(): void {
     this.sendControl(INNER.READY, this.established.transcript);
-    this.#confirmed = true;
-    this.#owner.onConfirmed(this);
+    this.#onConfirmed();
   }
 
   /** The record of a batch, or undefined when the key is used up. */
@@ -128,7 +130,12 @@ export class Session {
       this.#counters.reject('unexpected');
       return this.#owner.onClosed(this);
     }
+    this.#onConfirmed();
+  }
+
+  #onConfirmed(): void {
     this.#confirmed = true;
+    this.#counters.handshakes++;
     this.#owner.onConfirmed(this);
   }
 

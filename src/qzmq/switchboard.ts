@@ -1,10 +1,11 @@
 /** Where frames go: records to their session, handshake frames to the responder or to the dial of the connection. */
+import type { PqError } from '../errors.ts';
 import type { Clock } from './clock.ts';
 import { CONNECTIONS_MAX, FRAME_BURST_PER_CONNECTION, FRAME_RATE_PER_CONNECTION_HZ } from './constants.ts';
 import type { Counters } from './counters.ts';
 import type { Dial } from './dial.ts';
 import { FRAME, frameType } from './frames.ts';
-import type { Established } from './handshake.ts';
+import { type Established, signerFailed } from './handshake.ts';
 import { isRecord, type KeyLimits, recordSid } from './records.ts';
 import type { Responder, ResponderStep } from './responder.ts';
 import { Session, type SessionOwner } from './session.ts';
@@ -20,6 +21,16 @@ export interface SwitchboardOptions {
   readonly responder?: Responder;
   /** Who owns the session of a peer that dialed us; undefined when there is no place for it. */
   readonly accept?: (established: Established, connection: ConnectionId) => SessionOwner | undefined;
+  /** The responder's signer failed. */
+  readonly onFailed?: (error: PqError) => void;
+}
+
+/** What is kept of an accepted connection. */
+interface Caller {
+  /** What it may still send without authentication. */
+  readonly budget: TokenBucket;
+  /** It has, or had, a session. */
+  authenticated: boolean;
 }
 
 interface Entry {
@@ -31,8 +42,8 @@ export class Switchboard implements WireHandlers {
   readonly #options: SwitchboardOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #dials = new Map<ConnectionId, Dial>();
-  /** What an accepted connection may still send without authentication. */
-  readonly #budgets = new Map<ConnectionId, TokenBucket>();
+  /** In order of arrival. */
+  readonly #callers = new Map<ConnectionId, Caller>();
 
   constructor(options: SwitchboardOptions) {
     this.#options = options;
@@ -51,7 +62,6 @@ export class Switchboard implements WireHandlers {
   open(established: Established, connection: ConnectionId, owner: SessionOwner): Session {
     const session = new Session(established, connection, owner, this.#options);
     this.#entries.set(session.name, { session, owner });
-    this.#options.counters.handshakes++;
     return session;
   }
 
@@ -64,7 +74,7 @@ export class Switchboard implements WireHandlers {
   }
 
   onDisconnected(connection: ConnectionId): void {
-    this.#budgets.delete(connection);
+    this.#callers.delete(connection);
     this.#closeSessions(connection);
     this.#dials.get(connection)?.onDisconnected();
   }
@@ -86,18 +96,26 @@ export class Switchboard implements WireHandlers {
 
   /** Charges an unauthenticated frame to its connection. */
   #affords(connection: ConnectionId): boolean {
-    let budget = this.#budgets.get(connection);
-    if (budget === undefined) {
-      if (this.#budgets.size >= CONNECTIONS_MAX) {
-        this.#options.counters.reject('too-many-connections');
-        return false;
-      }
-      budget = new TokenBucket(FRAME_BURST_PER_CONNECTION, FRAME_RATE_PER_CONNECTION_HZ);
-      this.#budgets.set(connection, budget);
-    }
-    if (budget.take(this.#options.clock.monotonicMs())) return true;
+    const caller = this.#callers.get(connection) ?? this.#admit(connection);
+    if (caller.budget.take(this.#options.clock.monotonicMs())) return true;
     this.#options.counters.reject('flood');
     return false;
+  }
+
+  /** Makes room by forgetting the stranger that has been here longest: honest ones need it for a moment only. */
+  #admit(connection: ConnectionId): Caller {
+    if (this.#callers.size >= CONNECTIONS_MAX) {
+      this.#options.counters.reject('too-many-connections');
+      for (const [stranger, { authenticated }] of this.#callers) {
+        if (authenticated) continue;
+        this.#callers.delete(stranger);
+        break;
+      }
+    }
+    const budget = new TokenBucket(FRAME_BURST_PER_CONNECTION, FRAME_RATE_PER_CONNECTION_HZ);
+    const caller: Caller = { budget, authenticated: false };
+    this.#callers.set(connection, caller);
+    return caller;
   }
 
   #onStranger(frame: Uint8Array, type: number, connection: ConnectionId): void {
@@ -111,21 +129,31 @@ export class Switchboard implements WireHandlers {
   }
 
   async #answerLater(step: Promise<ResponderStep>, connection: ConnectionId): Promise<void> {
-    this.#answer(await step, connection);
+    try {
+      this.#answer(await step, connection);
+    } catch (cause) {
+      this.#options.onFailed?.(signerFailed(cause));
+    }
   }
 
   #answer(step: ResponderStep, connection: ConnectionId): void {
-    const { wire, counters, accept } = this.#options;
+    const { wire, counters } = this.#options;
     if (step.kind === 'refused') counters.reject(step.reason);
     else if (step.kind === 'reply') {
       counters.bytesOut += step.frame.length;
       // A reply that is not taken is like one that is lost: the peer's time-out begins again.
       void wire.send(connection, step.frame);
-    } else if (this.#budgets.has(connection)) {
-      const owner = accept?.(step.established, connection);
-      if (owner === undefined) counters.reject('too-many');
-      else this.open(step.established, connection, owner).confirm();
-    }
+    } else this.#welcome(step.established, connection);
+  }
+
+  /** Unless the connection went while its signatures were being checked. */
+  #welcome(established: Established, connection: ConnectionId): void {
+    const caller = this.#callers.get(connection);
+    if (caller === undefined) return;
+    const owner = this.#options.accept?.(established, connection);
+    if (owner === undefined) return this.#options.counters.reject('too-many');
+    caller.authenticated = true;
+    this.open(established, connection, owner).confirm();
   }
 
   #closeSessions(connection: ConnectionId): void {

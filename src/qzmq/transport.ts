@@ -28,7 +28,10 @@ export interface TransportHandlers {
   onClientUp?(client: number, nodeId: Uint8Array | undefined): void;
   onClientMessage?(client: number, bytes: Uint8Array): void;
   onClientDown?(client: number): void;
-  /** Something an operator should know; nothing is broken. Codes: `QZMQ_NO_ANSWER`, `QZMQ_NOT_ADVERTISED`. */
+  /**
+   * Something an operator should know; the transport goes on. Codes: `QZMQ_NO_ANSWER`, `QZMQ_NOT_ADVERTISED`,
+   * `QZMQ_SIGNER_FAILED`.
+   */
   onNotice?(notice: PqError): void;
 }
 

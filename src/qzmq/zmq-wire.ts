@@ -2,6 +2,7 @@
  * The wire on ZeroMQ's SERVER and CLIENT sockets. Not ROUTER and DEALER: there a peer chooses its routing id, and libzmq
  * 4.3.5 can be made to abort by that choice. SERVER assigns ids itself and never drops silently.
  */
+import { lookup } from 'node:dns/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { capability } from 'zeromq';
 // `zeromq/draft.js` is this file after a warning on stderr; the capability it checks is checked below.
@@ -80,7 +81,9 @@ async function bind(listener: ListenSocket, { host, port }: Endpoint): Promise<s
   // Port 0 has no place in an endpoint but does here.
   if (!Number.isInteger(port) || (port !== 0 && parseEndpoint(text) === undefined)) requireEndpoint(text);
   try {
-    await listener.bind(`tcp://${formatEndpoint({ host, port }).replace(/:0$/, ':*')}`);
+    // libzmq binds to addresses only, not to names.
+    const { address } = await lookup(host);
+    await listener.bind(`tcp://${formatEndpoint({ host: address, port }).replace(/:0$/, ':*')}`);
   } catch (cause) {
     throw bindError(text, cause);
   }

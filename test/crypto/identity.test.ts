@@ -18,7 +18,9 @@ describe('identity', () => {
   });
 
   it('is pinned: a change of derivation would lock every keystore out', () => {
-    expect(Buffer.from(identityFromSeed(SEED).nodeId).toString('hex')).toMatchInlineSnapshot(`"bd2c3b8027ea0b88a64493bae31ff24cd5be0ed1978a6042f52f6e96b2f25201"`);
+    expect(Buffer.from(identityFromSeed(SEED).nodeId).toString('hex')).toMatchInlineSnapshot(
+      `"bd2c3b8027ea0b88a64493bae31ff24cd5be0ed1978a6042f52f6e96b2f25201"`,
+    );
   });
 
   it('is named by the SHA3-256 of its keys', () => {

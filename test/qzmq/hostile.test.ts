@@ -1,7 +1,7 @@
 /** C10: the listener survives whatever comes at its port, and goes on serving. It is another process: a crash shows. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -140,13 +140,21 @@ describe('the listener survives', { timeout: 30_000 }, () => {
     await expectServing();
   });
 
-  it('a quarter of a million empty frames', async () => {
-    const before = await stats();
-    await attack(zmtp3('CLIENT'), Buffer.alloc(500_000));
+  it('a quarter of a million empty frames, most of which it does not even look at', async () => {
+    let socket: Socket | undefined;
+    while (((await stats()).rejectedBy.flood ?? 0) < 100_000) {
+      // libzmq now and then resets a connection that does not wait for its greeting: then another one.
+      if (socket === undefined || socket.destroyed) {
+        const next = connect(portOf(address), '127.0.0.1');
+        next.on('error', () => next.destroy());
+        next.resume();
+        next.write(Buffer.concat([zmtp3('CLIENT'), Buffer.alloc(500_000)]));
+        socket = next;
+      }
+      await pause(20);
+    }
+    socket?.destroy();
     await expectServing();
-    const { rejectedBy } = await stats();
-    // Most of them were not even looked at.
-    expect(rejectedBy.flood ?? 0).toBeGreaterThan((before.rejectedBy.flood ?? 0) + 1_000);
   });
 
   it('peers of another socket type, and with odd identities', async () => {

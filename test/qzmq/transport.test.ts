@@ -88,6 +88,23 @@ describe('two validators', () => {
     );
   });
 
+  it('keep one session when a known member is found again by its address', async () => {
+    const [a, b] = [await startNode(0), await startNode(1)];
+    a.transport.connect(1, b.transport.address);
+    await until(() => a.up.has(1) && b.up.has(0));
+    let downs = 0;
+    const { up } = a;
+    const remove = up.delete.bind(up);
+    up.delete = (peer) => {
+      downs++;
+      return remove(peer);
+    };
+    a.transport.connectAddress(b.transport.address);
+    await until(() => a.transport.stats().handshakes === 2);
+    for (let i = 0; i < 20; i++) await exchange(a, 0, b, 1);
+    expect(downs).toBe(0);
+  });
+
   it('say full at the bound of the queue, and deliver what was taken', async () => {
     const [a, b] = [await startNode(0), await startNode(1)];
     a.transport.connect(1, b.transport.address);
@@ -164,6 +181,15 @@ describe('a committee', () => {
   });
 });
 
+describe('a listener', () => {
+  it('binds to a name', async () => {
+    const [a, b] = [await startNode(0, { listen: { host: 'localhost', port: 0 } }), await startNode(1)];
+    expect(a.transport.address).toMatch(/^localhost:\d+$/);
+    b.transport.connectAddress(a.transport.address);
+    await until(() => a.up.has(1) && b.up.has(0));
+  });
+});
+
 describe('what is refused, with a code', () => {
   it('a port in use, an address of another machine, an address that is none', async () => {
     const server = createServer();
@@ -204,6 +230,22 @@ describe('what is refused, with a code', () => {
     expect(stranger.notices[0]?.code).toBe('QZMQ_NO_ANSWER');
     expect(a.transport.stats().rejectedBy['wrong-network']).toBeGreaterThan(0);
     expect(a.up.size + stranger.up.size).toBe(0);
+  });
+
+  it('a signer that fails: told, survived, and tried again', { timeout: 30_000 }, async () => {
+    const state = { broken: true };
+    const flaky = (index: number) => {
+      const { signing, ...rest } = identity(index);
+      const sign: typeof signing.sign = (message, context) =>
+        state.broken && context === 'QZMQ/1' ? Promise.reject(new Error('gone')) : signing.sign(message, context);
+      return { ...rest, signing: { publicKey: signing.publicKey, sign } };
+    };
+    const [a, b] = [await startNode(0, { identity: flaky(0) }), await startNode(1, { identity: flaky(1) })];
+    a.transport.connect(1, b.transport.address);
+    await until(() => b.notices.some(({ code }) => code === 'QZMQ_SIGNER_FAILED'));
+    state.broken = false;
+    await until(() => a.up.has(1) && b.up.has(0));
+    await exchange(a, 0, b, 1);
   });
 
   it('tells when peers cannot learn where it is', async () => {
