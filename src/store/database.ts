@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PqError } from '../errors.ts';
 import { DirectoryLock } from './directory-lock.ts';
+import { storageError } from './durable-file.ts';
 import { LmdbMap } from './lmdb-map.ts';
 import { type LogStats, SEGMENT_BYTES, WriteAheadLog } from './log.ts';
 import { decodeOperations, encodeOperations, type Operation } from './operation.ts';
@@ -74,18 +75,19 @@ export class Database {
 
   /** Opens a directory, created if missing, and brings LMDB up to the log. Throws `STORE_LOCKED`, `STORE_CORRUPT`, `STORE_DISK_FULL`, `STORE_IO_FAILED`. */
   static async open(directory: string, options: DatabaseOptions = {}): Promise<Database> {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const lock = DirectoryLock.acquire(directory);
+    let lock: DirectoryLock | undefined;
     let lmdb: LmdbMap | undefined;
     try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      lock = DirectoryLock.acquire(directory);
       lmdb = new LmdbMap(join(directory, 'lmdb'));
       const database = new Database(lock, lmdb);
       await database.#replay(join(directory, 'log'), options.segmentBytes ?? SEGMENT_BYTES);
       return database;
     } catch (error) {
       await lmdb?.close();
-      lock.release();
-      throw error;
+      lock?.release();
+      throw error instanceof PqError ? error : storageError(error, directory, 'open');
     }
   }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { PqError } from '../errors.ts';
+import { PqError } from '../errors.ts';
 import { storageError } from './durable-file.ts';
 import { type LmdbRoot, openLmdb } from './lmdb-open.ts';
 import type { WorkerAnswer, WorkerRequest } from './lmdb-worker.ts';
@@ -28,6 +28,7 @@ export class LmdbMap {
   /** Writes sent and not yet answered, oldest first. */
   readonly #waiting: Waiting[] = [];
   #died: PqError | undefined;
+  #closed = false;
 
   /** Opens or creates the files in a directory. Throws `STORE_DISK_FULL` or `STORE_IO_FAILED`. */
   constructor(path: string) {
@@ -45,23 +46,24 @@ export class LmdbMap {
       if (answer) reject(databaseError(answer, path));
       else resolve();
     });
-    this.#worker.on('error', (cause) => {
-      this.#died = storageError(cause, path, 'write');
-      for (const { reject } of this.#waiting.splice(0)) reject(this.#died);
-    });
+    this.#worker.on('error', (cause) => this.#die(storageError(cause, path, 'write')));
+    this.#worker.on('exit', () => this.#die(closedError()));
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
+    this.#requireOpen();
     return this.#root.get(key);
   }
 
   /** The first entries with from ≤ key < to. */
   first(from: Uint8Array, to: Uint8Array, limit: number): LmdbEntry[] {
+    this.#requireOpen();
     return [...this.#root.getRange({ start: from, end: to, limit })];
   }
 
   /** Entries with key < before, from the highest down to `from`. */
   downwards(before: Uint8Array, from: Uint8Array): Iterable<LmdbEntry> {
+    this.#requireOpen();
     return this.#root.getRange({ start: before, end: from, reverse: true, exclusiveStart: true });
   }
 
@@ -75,15 +77,31 @@ export class LmdbMap {
     });
   }
 
+  /** Waits for the writes under way. */
   async close(): Promise<void> {
+    if (this.#closed) return;
     if (!this.#died) {
       const ended = once(this.#worker, 'exit');
       this.#worker.ref();
       this.#worker.postMessage(null satisfies WorkerRequest);
       await ended;
     }
+    this.#closed = true;
     await this.#root.close();
   }
+
+  #die(reason: PqError): void {
+    this.#died ??= reason;
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#died);
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw closedError();
+  }
+}
+
+function closedError(): PqError {
+  return new PqError('STORE_CLOSED', 'The store is closed: open it again');
 }
 
 /** One buffer of its own, which moves to the thread: sending views would copy all that lies behind them. */

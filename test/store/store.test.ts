@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openStore, type Store } from '../../src/store/store.ts';
@@ -207,6 +209,42 @@ describe('proposals and meta', () => {
 });
 
 describe('the whole store', () => {
+  test('a store of another format, or a place that is no directory, is refused', async () => {
+    const directory = temporaryDirectory();
+    const store = await open(directory);
+    store.setMeta('format', Uint8Array.of(99));
+    await store.close();
+    await expect(openStore(directory)).rejects.toMatchObject({ code: 'STORE_FORMAT' });
+    await expect(openStore(directory)).rejects.toMatchObject({ code: 'STORE_FORMAT' });
+    const file = join(directory, 'file');
+    writeFileSync(file, '');
+    await expect(openStore(join(file, 'store'))).rejects.toMatchObject({ code: 'STORE_IO_FAILED' });
+  });
+
+  test('a closed store says so', async () => {
+    const store = await open(temporaryDirectory());
+    store.addBlock(block(1, 1));
+    await store.close();
+    await store.close();
+    const closed = expect.objectContaining({ code: 'STORE_CLOSED' });
+    expect(() => store.block(block(1, 1).digest)).toThrow(closed);
+    expect(() => store.setMeta('a', Uint8Array.of(1))).toThrow(closed);
+    await expect(store.sync()).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+  });
+
+  test('far ahead of LMDB, sync() waits for it; a caller that never waits is stopped', async () => {
+    const store = await open(temporaryDirectory());
+    const value = Buffer.alloc(8);
+    const fill = (count: number) => {
+      for (let at = 0; at < count; at++) store.setMeta(`name ${at}`, value);
+    };
+    fill(120_000);
+    expect(store.stats().flushes).toBe(0);
+    await store.sync();
+    expect(store.stats().flushes).toBeGreaterThan(0);
+    expect(() => fill(250_000)).toThrow(expect.objectContaining({ code: 'STORE_BEHIND' }));
+  });
+
   test('reopening changes nothing, however often', async () => {
     const directory = temporaryDirectory();
     let store = await open(directory);
