@@ -35,11 +35,11 @@ export interface Row {
 export interface Effort {
   /** Samples per column. */
   readonly samples: number;
-  /** A sample repeats its run until it takes this long. */
+  /** A sample repeats its run until it takes this long: less than a slice of the scheduler, so that most are not cut. */
   readonly sampleMs: number;
 }
 
-export const FULL: Effort = { samples: 31, sampleMs: 8 };
+export const FULL: Effort = { samples: 101, sampleMs: 2 };
 export const QUICK: Effort = { samples: 5, sampleMs: 1 };
 
 /** A checksum of numbers or bytes: FNV-1a, enough to tell that two columns computed the same. */

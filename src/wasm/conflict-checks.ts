@@ -14,11 +14,9 @@ export function checkConflictOptions(options: ConflictOptions): void {
 /** Throws `CONFLICT_BAD_CLAIM` unless keys, counts and expiries fit each other. */
 export function checkClaim(keys: Uint8Array, counts: Uint32Array, expiriesMs: Float64Array): void {
   let total = 0;
-  for (const count of counts) total += count;
-  const isSane =
-    counts.length === expiriesMs.length &&
-    keys.length === total * KEY_BYTES &&
-    expiriesMs.every((expiry) => Number.isSafeInteger(expiry));
+  for (let i = 0; i < counts.length; i++) total += counts[i]!;
+  let isSane = counts.length === expiriesMs.length && keys.length === total * KEY_BYTES;
+  for (let i = 0; i < expiriesMs.length; i++) if (!Number.isSafeInteger(expiriesMs[i])) isSane = false;
   if (isSane) return;
   const data = { keyBytes: keys.length, counted: total, counts: counts.length, expiries: expiriesMs.length };
   throw new PqError('CONFLICT_BAD_CLAIM', 'give 32 bytes per counted key and one safe integer expiry per count', data);

@@ -21,9 +21,8 @@ export class CommitRule {
   readonly #stakes: StakeTable;
   readonly #quorum: number;
   readonly #history: HistoryWalk;
-  /** Scratch author sets. */
+  /** A scratch author set. */
   readonly #votes: Uint32Array;
-  readonly #certifiers: Uint32Array;
   /** Whose history `#history` holds during one decide(), −1 before. */
   #anchor = -1;
 
@@ -33,7 +32,6 @@ export class CommitRule {
     this.#quorum = quorum;
     this.#history = history;
     this.#votes = new Uint32Array(arena.words);
-    this.#certifiers = new Uint32Array(arena.words);
   }
 
   /** See {@link DagKernel.decide}. */
@@ -183,19 +181,18 @@ export class CommitRule {
     const { words } = arena;
     const place = arena.place(arena.round[leader]! + 2);
     if (place < 0 || this.#stakes.of(arena.support, leader * words) < this.#quorum) return false;
+    let certified = 0;
     for (let word = 0; word < words; word++) {
-      let certifiers = 0;
       for (let bits = arena.ringAuthors[place * words + word]!; bits !== 0; bits &= bits - 1) {
         const author = word * 32 + 31 - Math.clz32(bits & -bits);
-        for (let block = arena.first(place, author); block >= 0; block = arena.nextInSlot[block]!) {
-          if (!this.#isCertificate(block, leader)) continue;
-          certifiers |= bits & -bits;
-          break;
-        }
+        let block = arena.first(place, author);
+        while (block >= 0 && !this.#isCertificate(block, leader)) block = arena.nextInSlot[block]!;
+        if (block < 0) continue;
+        certified += this.#stakes.ofAuthor(author);
+        if (certified >= this.#quorum) return true;
       }
-      this.#certifiers[word] = certifiers;
     }
-    return this.#stakes.of(this.#certifiers, 0) >= this.#quorum;
+    return false;
   }
 
   /** True when the history that was walked has a certificate for `leader`. */

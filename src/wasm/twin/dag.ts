@@ -34,8 +34,8 @@ export class TwinDag implements DagKernel {
     this.#check(leader);
     this.#history.start(leader, firstKept(gcRound), true);
     const blocks = this.#history.sorted();
-    for (const block of blocks) this.#arena.state[block]! |= COMMITTED;
-    return Int32Array.from(blocks);
+    for (let i = 0; i < blocks.length; i++) this.#arena.state[blocks[i]!]! |= COMMITTED;
+    return new Int32Array(blocks);
   }
 
   markCommitted(block: number): void {

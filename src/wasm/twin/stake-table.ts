@@ -2,8 +2,10 @@
 export class StakeTable {
   readonly #sums: Float64Array;
   readonly #words: number;
+  readonly #stakes: Float64Array;
 
   constructor(stakes: readonly number[]) {
+    this.#stakes = Float64Array.from(stakes);
     this.#words = Math.ceil(stakes.length / 32);
     this.#sums = new Float64Array(4 * this.#words * 256);
     for (let byte = 0; byte < 4 * this.#words; byte++) {
@@ -13,6 +15,10 @@ export class StakeTable {
         this.#sums[byte * 256 + bits] = rest + (stakes[byte * 8 + top] ?? 0);
       }
     }
+  }
+
+  ofAuthor(author: number): number {
+    return this.#stakes[author]!;
   }
 
   /** Stake of the authors in the set that starts at word `at` of `sets`. Exact: every partial sum is a safe integer. */
