@@ -7,10 +7,13 @@ import { toHex, utf8 } from '../core/bytes.ts';
 import { DEFAULT_PARAMETERS, type Genesis } from '../core/genesis.ts';
 import { sha3_256 } from '../crypto/bytes.ts';
 import { type Identity, identityFromSeed } from '../crypto/identity.ts';
+import { type MlDsaKeyPair, mlDsa } from '../crypto/mldsa.ts';
 import { PqError } from '../errors.ts';
 
 export const MAX_DEVNET_VALIDATORS = 16;
 export const DEVNET_ACCOUNTS = 64;
+/** What every account of the devnet begins with. */
+const DEVNET_BALANCE = 1_000_000_000_000;
 /** 2026-01-01T00:00:00Z. A constant, so that every machine has the same chain id. */
 const GENESIS_TIME_MS = 1_767_225_600_000;
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1|\[::1\])$/;
@@ -24,6 +27,43 @@ export function devnetSeed(index: number): Uint8Array {
 /** Keys of validator `index`, 0 … 15: the same in networks of every size. Throws `DEVNET_SIZE`. */
 export function devnetIdentity(index: number): Identity {
   return identityFromSeed(devnetSeed(index));
+}
+
+/** Signing key of client account `index`, 0 … 63. Throws `DEVNET_SIZE`. */
+export function devnetAccount(index: number): MlDsaKeyPair {
+  requireBetween(index, 0, DEVNET_ACCOUNTS - 1, 'account');
+  return mlDsa.keyPair(seedOf('account', index));
+}
+
+/**
+ * Genesis of the devnet of `validators` members, 1 … 16, of equal stake: payments between {@link DEVNET_ACCOUNTS} accounts.
+ * Throws `DEVNET_SIZE`.
+ */
+export function devnetGenesis(validators: number): Genesis {
+  requireBetween(validators, 1, MAX_DEVNET_VALIDATORS, 'validators');
+  return {
+    version: 1,
+    chainName: `photon-quasar-devnet-${validators}`,
+    timeMs: GENESIS_TIME_MS,
+    validators: Array.from({ length: validators }, (_, index) => {
+      const { signing, ed25519, gate } = devnetIdentity(index);
+      return {
+        name: `node-${index + 1}`,
+        stake: 1,
+        publicKey: toHex(signing.publicKey),
+        ed25519Key: toHex(ed25519.publicKey),
+        gateKey: toHex(gate.publicKey),
+      };
+    }),
+    parameters: { ...DEFAULT_PARAMETERS, leadersPerRound: validators },
+    application: {
+      name: 'payments',
+      state: Array.from({ length: DEVNET_ACCOUNTS }, (_, index) => ({
+        publicKey: toHex(devnetAccount(index).publicKey),
+        balance: DEVNET_BALANCE,
+      })),
+    },
+  };
 }
 
 /** Where validator `index` of a devnet of `validators` keeps its state, below the working directory. */

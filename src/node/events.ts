@@ -96,7 +96,13 @@ export type NodeEvent =
       readonly round: number;
       readonly digests: readonly [string, string];
     }
-  | { readonly type: 'alarm'; readonly atMs: number; readonly fatal: boolean; readonly code: string; readonly message: string };
+  | {
+      readonly type: 'alarm';
+      readonly atMs: number;
+      readonly fatal: boolean;
+      readonly code: string;
+      readonly message: string;
+    };
 
 /** What a node counts about itself; sent to a client that asks. */
 export interface NodeStats {

@@ -81,7 +81,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const committee = committeeOf(kernels, genesis);
   const self = ownIndex(committee, identity);
   checkTimeoutPhase(agent.config.timeoutPhase, committee.parameters.openMs);
-  const application = options.application ?? createApplication(genesis);
+  const application = options.application ?? createApplication(genesis, kernels);
   const paths = homePaths(options.home);
   const store = await openStore(paths.data);
   const closers: (() => Promise<void>)[] = [() => store.close()];
