@@ -41,4 +41,8 @@ async function main(): Promise<void> {
   }
 }
 
+// Whoever read the output has gone, as `head` does: nobody is left to tell.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? EXIT.OK : EXIT.NEGATIVE);
+});
 await main();

@@ -23,6 +23,8 @@ export interface NodeCost {
   /** Received and sent. */
   readonly bytesPerSecond: number;
   readonly rssBytes: number;
+  /** Opinions formed, not formed in time, and starts of a model process in place of one that was late or died. */
+  readonly opinions: NodeStats['opinions'];
 }
 
 export interface NodeQuality extends Quality {
@@ -151,6 +153,11 @@ function costOf(before: NodeStats, after: NodeStats): NodeCost {
     aiCpuPercent: (100 * (after.aiCpuMs - before.aiCpuMs)) / ms,
     bytesPerSecond: (1000 * (after.bytesIn + after.bytesOut - before.bytesIn - before.bytesOut)) / ms,
     rssBytes: after.rssBytes,
+    opinions: {
+      scored: after.opinions.scored - before.opinions.scored,
+      late: after.opinions.late - before.opinions.late,
+      restarts: after.opinions.restarts - before.opinions.restarts,
+    },
   };
 }
 

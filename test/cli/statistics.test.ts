@@ -77,7 +77,7 @@ const stats = (validator: number, uptimeMs: number): NodeStats => ({
   blocksEmitted: 0,
   proposalsDecided: { APPROVED: 0, REJECTED: 0, CONFLICT: 0, EXPIRED: 0 },
   equivocations: 0,
-  opinions: { scored: 0, late: 0, restarts: 0 },
+  opinions: { scored: uptimeMs, late: 3, restarts: 1 },
   cpuMs: uptimeMs / 4,
   aiCpuMs: uptimeMs / 10,
   rssBytes: 5,
@@ -143,6 +143,7 @@ describe('a summary', () => {
       aiCpuPercent: 10,
       bytesPerSecond: 2000,
       rssBytes: 5,
+      opinions: { scored: 2000, late: 0, restarts: 0 },
     });
     expect(summary).toMatchObject({ rounds: 200, commits: 100, blocks: 400 });
   });

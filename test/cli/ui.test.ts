@@ -134,7 +134,7 @@ describe('the phases', () => {
     };
     const order = [
       at('PHOTON   this node proposes 2 proposals in 11.2 KB'),
-      at('own models: 97.3 %'),
+      at('own models are 97.3 % sure'),
       at('PRISM    entered the DAG: 4 parents, 181 blocks held'),
       at('WAVE     own models of this node  APPROVE 2  97.3 %'),
       at('node 2 votes  APPROVE 2  94.1 %'),
@@ -147,6 +147,14 @@ describe('the phases', () => {
     ];
     expect(order).toEqual(order.toSorted((a, b) => a - b));
     expect(text.split('\n').filter((line) => line.includes('r57·n1')).length).toBeGreaterThan(8);
+  });
+
+  it('of an own block that entered the DAG before it was said to be emitted lack nothing', () => {
+    const [photon, dag, ...rest] = lifeOf(block(57, 0), [id('a')], 17, 1000);
+    const { text } = tell([dag!, { ...photon!, confidence: 0 } as NodeEvent, ...rest], { kind: 'all' });
+    expect(text).toContain('own models have no opinion on it yet');
+    expect(text.indexOf('PHOTON')).toBeLessThan(text.indexOf('PRISM    entered the DAG: 4 parents'));
+    expect(text.match(/entered the DAG/g)?.length).toBe(1);
   });
 
   it("of another node's block are told too", () => {

@@ -39,6 +39,8 @@ const PHASE_STYLES = {
 } as const satisfies Readonly<Record<string, Style>>;
 type Phase = keyof typeof PHASE_STYLES;
 
+type DagEvent = Extract<NodeEvent, { type: 'dag' }>;
+
 interface Story {
   readonly block: BlockName;
   readonly beganMs: number;
@@ -57,6 +59,8 @@ export class PhasePrinter {
   readonly #stories = new Map<string, Story>();
   #lastBeganMs = Number.NEGATIVE_INFINITY;
   #told = 0;
+  /** The newest own block to enter the DAG. */
+  #ownDag: DagEvent | null = null;
 
   /** `self`: index of the validator whose events these are. */
   constructor(terminal: Terminal, self: number, telling: Telling) {
@@ -93,11 +97,18 @@ export class PhasePrinter {
       `this node proposes ${plural(count, 'proposal')} in ${bytes(event.bytes)} (${links})`,
     );
     this.#details(story, [...story.proposals.values()].map(harmless));
-    this.#say(story, 'PHOTON', event.atMs, `own models: ${confidence(event.confidence)} sure of their opinion on it`);
+    const sure =
+      event.confidence === 0
+        ? 'have no opinion on it yet'
+        : `are ${confidence(event.confidence)} sure of their opinion on it`;
+    this.#say(story, 'PHOTON', event.atMs, `own models ${sure}`);
+    // A node accepts its own block before it says that it emitted it.
+    if (this.#ownDag !== null && keyOf(this.#ownDag.block) === keyOf(event.block)) this.#entered(story, this.#ownDag);
   }
 
-  #dag(event: Extract<NodeEvent, { type: 'dag' }>): void {
+  #dag(event: DagEvent): void {
     let story = this.#stories.get(keyOf(event.block)) ?? null;
+    if (event.block.author === this.#self) this.#ownDag = event;
     if (story === null && event.proposals > 0 && event.block.author !== this.#self) {
       story = this.#begin(event.block, event.proposals, event.atMs);
       if (story !== null)
@@ -108,13 +119,12 @@ export class PhasePrinter {
           `${node(event.block.author)} proposes ${plural(event.proposals, 'proposal')}`,
         );
     }
-    if (story === null) return;
-    this.#say(
-      story,
-      'PRISM',
-      event.atMs,
-      `entered the DAG: ${plural(event.parents, 'parent')}, ${plural(event.size, 'block')} held`,
-    );
+    if (story !== null) this.#entered(story, event);
+  }
+
+  #entered(story: Story, event: DagEvent): void {
+    const held = `${plural(event.parents, 'parent')}, ${plural(event.size, 'block')} held`;
+    this.#say(story, 'PRISM', event.atMs, `entered the DAG: ${held}`);
   }
 
   #opinion(event: Extract<NodeEvent, { type: 'opinion' }>): void {

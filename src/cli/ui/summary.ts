@@ -34,11 +34,12 @@ export function printSummary(terminal: Terminal, summary: Summary): void {
   title('Cost of each node over the run (100 % is one core)');
   print(
     table(
-      ['', 'CPU', 'CPU of the models', 'network', 'memory'],
+      ['', 'CPU', 'CPU of the models', 'late opinions', 'network', 'memory'],
       summary.nodes.map((node) => [
         `node ${node.validator + 1}`,
         `${node.cpuPercent.toFixed(1)} %`,
         `${node.aiCpuPercent.toFixed(1)} %`,
+        `${node.opinions.late} of ${node.opinions.scored + node.opinions.late}`,
         `${bytes(node.bytesPerSecond)}/s`,
         bytes(node.rssBytes),
       ]),
