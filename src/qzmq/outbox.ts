@@ -70,30 +70,29 @@ export class Outbox {
   async #pump(): Promise<void> {
     this.#scheduled = false;
     this.#pumping = true;
-    let again = false;
     try {
-      again = await this.#sendSome();
+      await this.#sendSome();
     } finally {
       this.#pumping = false;
     }
-    if (again) this.flush();
+    // Looked at here and not in sendSome: a message may have come between its last look and this line.
+    const waits = this.#first < this.#items.length && this.#blocked === undefined;
+    if (waits && this.#owner.current !== undefined) this.flush();
   }
 
-  /** True when there is more to send right away. */
-  async #sendSome(): Promise<boolean> {
+  async #sendSome(): Promise<void> {
     for (let sent = 0; sent < RECORDS_PER_TURN; sent++) {
       const next = this.#blocked ?? this.#seal();
-      if (next === undefined) return false;
+      if (next === undefined) return;
       const result = await next.session.transmit(next.record);
       if (result === 'full') {
         this.#blocked = next;
         setTimeout(() => this.flush(), RETRY_MS).unref();
-        return false;
+        return;
       }
       this.#blocked = undefined;
       if (result === 'gone') this.#owner.onUnusable(next.session);
     }
-    return this.#first < this.#items.length;
   }
 
   /** The next record, or undefined when there is nothing to send or nothing to send it by. */
