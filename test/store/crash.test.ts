@@ -3,6 +3,7 @@ import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import { Database } from '../../src/store/database.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { temporaryDirectory } from './temporary.ts';
 import { content, SETTLE_AFTER } from './writer.ts';
@@ -79,6 +80,29 @@ test('a crash before LMDB has anything: all of it comes from the log', async () 
   const crashed = await openStore(copy, { segmentBytes: SEGMENT_BYTES });
   onTestFinished(() => crashed.close());
   check(crashed, 30);
+});
+
+test('LMDB never gets ahead of the log, whenever something is written during a flush', async () => {
+  for (let turns = 0; turns < 8; turns++) {
+    const directory = temporaryDirectory();
+    const database = await Database.open(directory, { segmentBytes: SEGMENT_BYTES });
+    onTestFinished(() => database.close());
+    const put = (name: string) => database.write([{ key: Buffer.from([9]), value: Buffer.from(name) }]);
+    put('before');
+    const flush = database.flush();
+    // Some turns later its frame is on its way to the disk, and what is written goes into the next one.
+    for (let turn = 0; turn < turns; turn++) await undefined;
+    put('during');
+    await flush;
+    put('after');
+    await database.sync();
+    const copy = temporaryDirectory();
+    cpSync(directory, copy, { recursive: true });
+    rmSync(join(copy, 'LOCK'));
+    const crashed = await Database.open(copy, { segmentBytes: SEGMENT_BYTES });
+    onTestFinished(() => crashed.close());
+    expect(Buffer.from(crashed.get(Buffer.from([9]))!).toString(), `${turns} turns`).toBe('after');
+  }
 });
 
 test('a database that is older than the recycled log is refused', async () => {

@@ -147,6 +147,20 @@ describe('segments', () => {
     expect(openLog(directory, 57).records).toEqual(texts.slice(57));
   });
 
+  test('the segment being written is never recycled, even when all of it is released', async () => {
+    const directory = temporaryDirectory();
+    const { log } = openLog(directory);
+    for (const text of ['one', 'two', 'three']) {
+      const sequence = log.append([Buffer.from(text)]);
+      await log.sync();
+      log.release(sequence);
+    }
+    log.append([Buffer.from('four')]);
+    await log.sync();
+    await log.close();
+    expect(openLog(directory, 3).records).toEqual(['four']);
+  });
+
   test('records larger than a frame, up to a whole segment, and no larger', async () => {
     const directory = temporaryDirectory();
     const { log } = openLog(directory);
