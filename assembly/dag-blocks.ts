@@ -3,7 +3,7 @@
 // A slot (round, author) with one block, the normal case, is told by author sets alone. Equivocators, the authors with
 // more than one block in a round, are looked at block by block.
 import { alloc, regrow } from './arena';
-import { setAdd, setClear, setHas } from './author-set';
+import { setAdd, setClear, setHas, setStore } from './author-set';
 
 // What the commit rule and the walks read of a block is one cache line, at BLOCK(handle):
 /** Set: authors of the parents in the round before. */
@@ -148,16 +148,12 @@ export function insert(round: u32, author: u32, count: u32): i32 {
   if (author >= authorsCount) return BAD_AUTHOR;
   const handle = take(round);
   if (handle < 0) return handle;
-  const block = BLOCK(handle);
-  setClear(block + STRONG);
-  setClear(block + WEAK);
-  setClear(block + SUPPORT);
-  for (let i: u32 = 0; i < count; i++) {
-    const code = link(handle, round, load<i32>(INPUT_PARENTS + (<usize>i << 2)));
-    if (code < 0) return code;
-  }
+  const code = linkParents(handle, round, count);
+  if (code < 0) return code;
   // Nothing outside of the new block's own fields has changed up to here, so a refused block leaves no trace.
   claim(handle, round);
+  const block = BLOCK(handle);
+  setStore(block + SUPPORT, 0, 0);
   store<u32>(block, round, ROUND);
   store<u16>(block, <u16>author, AUTHOR);
   store<u8>(block, LIVE, STATE);
@@ -172,19 +168,36 @@ export function insert(round: u32, author: u32, count: u32): i32 {
   return handle;
 }
 
-@inline
-function link(handle: i32, round: u32, parent: i32): i32 {
-  if (!isLive(parent)) return BAD_PARENT;
-  const from = BLOCK(parent);
-  const parentRound = load<u32>(from, ROUND);
-  if (parentRound >= round) return BAD_PARENT_ROUND;
-  const author = <u32>load<u16>(from, AUTHOR);
-  const block = BLOCK(handle);
-  if (setHas(block + STRONG, author) || setHas(block + WEAK, author)) return TWO_PARENTS;
-  setAdd(block + (parentRound + 1 == round ? STRONG : WEAK), author);
-  const at = linkAt(handle, author);
-  store<i32>(at, parent);
-  store<u32>(at, parentRound, 4);
+/** Checks the parents that the host put in place and writes STRONG, WEAK and the links. 0 or a code. */
+function linkParents(handle: i32, round: u32, count: u32): i32 {
+  let strongLow: u64 = 0;
+  let strongHigh: u64 = 0;
+  let weakLow: u64 = 0;
+  let weakHigh: u64 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const parent = load<i32>(INPUT_PARENTS + (<usize>i << 2));
+    if (!isLive(parent)) return BAD_PARENT;
+    const from = BLOCK(parent);
+    const parentRound = load<u32>(from, ROUND);
+    if (parentRound >= round) return BAD_PARENT_ROUND;
+    const author = <u32>load<u16>(from, AUTHOR);
+    const bit = <u64>1 << <u64>(author & 63);
+    const low = author < 64 ? bit : 0;
+    const high = bit ^ low;
+    if ((((strongLow | weakLow) & low) | ((strongHigh | weakHigh) & high)) != 0) return TWO_PARENTS;
+    if (parentRound + 1 == round) {
+      strongLow |= low;
+      strongHigh |= high;
+    } else {
+      weakLow |= low;
+      weakHigh |= high;
+    }
+    const at = linkAt(handle, author);
+    store<i32>(at, parent);
+    store<u32>(at, parentRound, 4);
+  }
+  setStore(BLOCK(handle) + STRONG, strongLow, strongHigh);
+  setStore(BLOCK(handle) + WEAK, weakLow, weakHigh);
   return 0;
 }
 

@@ -1,13 +1,13 @@
 // The commit rule, wave of 3 (Mysticeti, arXiv 2310.14821 §3): a leader block L of round R is voted for by the blocks of
 // R + 1 that link it, and certified by a block of R + 2 whose parents hold a quorum of such votes. Authors are counted,
 // never blocks.
-import { setAdd, setClear, setHas, setMeet, setWithout, setsMeet } from './author-set';
+import { setHas, setHigh, setLow } from './author-set';
 import {
   AUTHOR, AUTHORS, BLOCK, EQUIVOCATORS, NEXT, ROUND, STRONG, SUPPORT,
   firstOf, parentOf, roundAt,
 } from './dag-blocks';
 import { walkDownTo, walkHas, walkStart } from './dag-walk';
-import { stakeOf } from './stake';
+import { stakeOf, stakeOfAuthor } from './stake';
 
 // A slot of decide, 16 bytes: status u8, direct u8, author u16, block i32, anchor u32.
 const STATUS: usize = 0;
@@ -34,16 +34,17 @@ const TWO: i32 = -3;
 /** u64, the host sets it. */
 export const QUORUM = memory.data(8, 8);
 
-const VOTES = memory.data(16, 16);
-const CERTIFIERS = memory.data(16, 16);
-const SUSPECTS = memory.data(16, 16);
-
 /** Whose history the walk holds during one decide, −1 before. */
 let walked: i32 = -1;
 
 @inline
-function isQuorum(set: usize): bool {
-  return stakeOf(set) >= load<u64>(QUORUM);
+function isQuorum(low: u64, high: u64): bool {
+  return stakeOf(low, high) >= load<u64>(QUORUM);
+}
+
+@inline
+function isQuorumSet(set: usize): bool {
+  return isQuorum(setLow(set), setHigh(set));
 }
 
 /**
@@ -97,7 +98,7 @@ function firstBlock(round: u32, author: u32): i32 {
 /** The direct rule: a committed block, SKIPPED, NOT_YET or TWO. */
 function decideDirectly(round: u32, author: u32): i32 {
   const voters = roundAt(round + 1);
-  if (voters == 0 || !isQuorum(voters + AUTHORS)) return NOT_YET;
+  if (voters == 0 || !isQuorumSet(voters + AUTHORS)) return NOT_YET;
   const first = firstBlock(round, author);
   // Two certified blocks blame each other, so they have to be looked for before the skip that they would look like.
   if (first >= 0 && load<i32>(BLOCK(first), NEXT) >= 0 && findCertified(first, round, voters) == TWO) return TWO;
@@ -109,7 +110,7 @@ function decideDirectly(round: u32, author: u32): i32 {
 /** The block of a slot, whose blocks start with `first`, that a quorum of authors certifies; NOT_YET or TWO. */
 function findCertified(first: i32, round: u32, voters: usize): i32 {
   const certifiers = roundAt(round + 2);
-  if (certifiers == 0 || !isQuorum(certifiers + AUTHORS)) return NOT_YET;
+  if (certifiers == 0 || !isQuorumSet(certifiers + AUTHORS)) return NOT_YET;
   let found: i32 = NOT_YET;
   for (let block = first; block >= 0; block = load<i32>(BLOCK(block), NEXT)) {
     if (!hasCertificateQuorum(block, voters, certifiers)) continue;
@@ -140,21 +141,24 @@ function decideBy(anchor: i32, round: u32, author: u32): i32 {
 
 /** True when the authors with a block of the next round that does not link `leader` hold a quorum. */
 function isBlamed(leader: i32, voters: usize): bool {
-  const support = BLOCK(leader) + SUPPORT;
-  setWithout(VOTES, voters + AUTHORS, support);
+  return isQuorum(
+    blame(leader, voters, setLow(voters + AUTHORS), setLow(voters + EQUIVOCATORS), 0),
+    blame(leader, voters, setHigh(voters + AUTHORS), setHigh(voters + EQUIVOCATORS), 64),
+  );
+}
+
+/** Those of the 64 authors from `base` on that have a block which does not link `leader`. */
+@inline
+function blame(leader: i32, voters: usize, authors: u64, equivocators: u64, base: u32): u64 {
+  const support = load<u64>(BLOCK(leader) + SUPPORT + <usize>(base >> 3));
+  let blaming = authors & ~support;
   // An equivocator may have linked it in one block and not in another: then it counts on both sides.
-  if (setsMeet(support, voters + EQUIVOCATORS)) {
-    setMeet(SUSPECTS, support, voters + EQUIVOCATORS);
-    for (let half: u32 = 0; half < 2; half++) {
-      for (let bits = load<u64>(SUSPECTS + (<usize>half << 3)); bits != 0; bits &= bits - 1) {
-        const author = (half << 6) + <u32>ctz(bits);
-        for (let block = firstOf(voters, author); block >= 0; block = load<i32>(BLOCK(block), NEXT)) {
-          if (!isVote(block, leader)) setAdd(VOTES, author);
-        }
-      }
+  for (let bits = support & equivocators; bits != 0; bits &= bits - 1) {
+    for (let block = firstOf(voters, base + <u32>ctz(bits)); block >= 0; block = load<i32>(BLOCK(block), NEXT)) {
+      if (!isVote(block, leader)) blaming |= bits & (0 - bits);
     }
   }
-  return isQuorum(VOTES);
+  return blaming;
 }
 
 /** True when `block`, of the round after `leader`, has it among its parents. */
@@ -166,44 +170,49 @@ function isVote(block: i32, leader: i32): bool {
 /** True when `block`, two rounds above `leader`, has a quorum of parents that vote for it. */
 @inline
 function isCertificate(block: i32, leader: i32, voters: usize): bool {
-  setMeet(VOTES, BLOCK(block) + STRONG, BLOCK(leader) + SUPPORT);
-  if (setsMeet(VOTES, voters + EQUIVOCATORS)) dropFalseVotes(block, leader, voters);
-  return isQuorum(VOTES);
+  const parents = BLOCK(block) + STRONG;
+  const support = BLOCK(leader) + SUPPORT;
+  let low = setLow(parents) & setLow(support);
+  let high = setHigh(parents) & setHigh(support);
+  const suspectLow = low & setLow(voters + EQUIVOCATORS);
+  const suspectHigh = high & setHigh(voters + EQUIVOCATORS);
+  if ((suspectLow | suspectHigh) != 0) {
+    low &= ~falseVotes(block, leader, suspectLow, 0);
+    high &= ~falseVotes(block, leader, suspectHigh, 64);
+  }
+  return isQuorum(low, high);
 }
 
-/** Takes those equivocators out of VOTES whose block that `block` links is not the one that votes. */
-function dropFalseVotes(block: i32, leader: i32, voters: usize): void {
-  setMeet(SUSPECTS, VOTES, voters + EQUIVOCATORS);
-  for (let half: usize = 0; half < 16; half += 8) {
-    let votes = load<u64>(VOTES + half);
-    for (let bits = load<u64>(SUSPECTS + half); bits != 0; bits &= bits - 1) {
-      const author = <u32>(half << 3) + <u32>ctz(bits);
-      if (!isVote(parentOf(block, author), leader)) votes &= ~(bits & (0 - bits));
-    }
-    store<u64>(VOTES + half, votes);
+/** Those of the equivocators in `suspects` whose block that `block` links is not one that votes. */
+function falseVotes(block: i32, leader: i32, suspects: u64, base: u32): u64 {
+  let guilty: u64 = 0;
+  for (let bits = suspects; bits != 0; bits &= bits - 1) {
+    if (!isVote(parentOf(block, base + <u32>ctz(bits)), leader)) guilty |= bits & (0 - bits);
   }
+  return guilty;
 }
 
 /** True when the authors of the certificates for `leader` hold a quorum. */
 function hasCertificateQuorum(leader: i32, voters: usize, certifiers: usize): bool {
-  if (!isQuorum(BLOCK(leader) + SUPPORT)) return false;
-  setClear(CERTIFIERS);
+  if (!isQuorumSet(BLOCK(leader) + SUPPORT)) return false;
+  const quorum = load<u64>(QUORUM);
+  let certified: u64 = 0;
   for (let half: u32 = 0; half < 2; half++) {
     for (let bits = load<u64>(certifiers + (<usize>half << 3), AUTHORS); bits != 0; bits &= bits - 1) {
       const author = (half << 6) + <u32>ctz(bits);
-      for (let block = firstOf(certifiers, author); block >= 0; block = load<i32>(BLOCK(block), NEXT)) {
-        if (!isCertificate(block, leader, voters)) continue;
-        setAdd(CERTIFIERS, author);
-        break;
-      }
+      let block = firstOf(certifiers, author);
+      while (block >= 0 && !isCertificate(block, leader, voters)) block = load<i32>(BLOCK(block), NEXT);
+      if (block < 0) continue;
+      certified += stakeOfAuthor(author);
+      if (certified >= quorum) return true;
     }
   }
-  return isQuorum(CERTIFIERS);
+  return false;
 }
 
 /** True when the history that was walked has a certificate for `leader`. */
 function isCertifiedInHistory(leader: i32, voters: usize, certifiers: usize): bool {
-  if (!isQuorum(BLOCK(leader) + SUPPORT)) return false;
+  if (!isQuorumSet(BLOCK(leader) + SUPPORT)) return false;
   for (let half: u32 = 0; half < 2; half++) {
     for (let bits = load<u64>(certifiers + (<usize>half << 3), AUTHORS); bits != 0; bits &= bits - 1) {
       const author = (half << 6) + <u32>ctz(bits);

@@ -5,7 +5,7 @@ import {
   blocksInit, collect, highest, insert, isLive, keepFrom, size,
 } from './dag-blocks';
 import { QUORUM, SLOT_BYTES, decide } from './dag-rule';
-import { walkDownTo, walkHas, walkSorted, walkStart } from './dag-walk';
+import { walkCommit, walkDownTo, walkHas, walkStart } from './dag-walk';
 import { stakeInit } from './stake';
 
 /** Not a live handle. */
@@ -76,9 +76,7 @@ export function dagLinearize(leader: i32, from: u32): i32 {
   if (!isLive(leader)) return BAD_HANDLE;
   if (!reserveAnswers(<u64>size << 2)) return NO_MEMORY;
   walkStart(leader, from, true);
-  const count = walkSorted(answers);
-  for (let i: u32 = 0; i < count; i++) dagMarkCommitted(load<i32>(answers + (<usize>i << 2)));
-  return count;
+  return walkCommit(answers);
 }
 
 export function dagMarkCommitted(handle: i32): i32 {

@@ -36,16 +36,23 @@ export function stakeInit(authors: u32): void {
   }
 }
 
-/** Stake of the authors in `set`. Sums of safe integers: no overflow. */
+/** Stake of the authors in a set, given as its two halves. Sums of safe integers: no overflow. */
 @inline
-export function stakeOf(set: usize): u64 {
-  return uniform != 0 ? uniform * (popcnt(load<u64>(set)) + popcnt(load<u64>(set, 8))) : weighted(set);
+export function stakeOf(low: u64, high: u64): u64 {
+  return uniform != 0 ? uniform * (popcnt(low) + popcnt(high)) : weighted(low, high);
 }
 
-function weighted(set: usize): u64 {
+function weighted(low: u64, high: u64): u64 {
   let sum: u64 = 0;
-  for (let byte: usize = 0; byte < bytes; byte++) {
-    sum += load<u64>(SUMS + (byte << 11) + (<usize>load<u8>(set + byte) << 3));
+  let sums = SUMS;
+  for (; low != 0; low >>= 8) {
+    sum += load<u64>(sums + <usize>((low & 255) << 3));
+    sums += 2048;
+  }
+  sums = SUMS + 8 * 2048;
+  for (; high != 0; high >>= 8) {
+    sum += load<u64>(sums + <usize>((high & 255) << 3));
+    sums += 2048;
   }
   return sum;
 }

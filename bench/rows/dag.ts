@@ -1,161 +1,170 @@
-/** The DAG: inserting rounds, the commit rule with linearization over them, and the loop that a node runs. */
+/** The DAG as a node meets it: a stream of rounds over a window that garbage collection keeps, one round per run. */
 import type { DagKernel, DagOptions } from '../../src/wasm/kernels.ts';
-import { type Column, checksum, type RowSpec } from '../harness.ts';
+import type { Column, RowSpec } from '../harness.ts';
 import { NaiveDag } from '../naive/dag.ts';
 import { bytesOf, perKernel, pseudoRandom } from './kernels.ts';
 
-const ROUNDS = 60;
+/** Rounds below the last committed leader that stay. */
+const KEPT_ROUNDS = 60;
+/** Rounds before the clock starts. */
+const FIRST_ROUNDS = 2 * KEPT_ROUNDS;
+/** More than any run comes to. */
+const ROUNDS_MAX = 2_000_000;
 
-interface Planned {
-  readonly round: number;
+interface Block {
   readonly author: number;
   readonly digest: Uint8Array;
-  /** Positions in the plan. */
   readonly parents: readonly number[];
 }
 
 /**
- * Rounds as a network with some late messages makes them: every author has a block in most rounds, links itself and
- * most blocks of the round before, and its newest older block where it misses one.
+ * Rounds as a network with some late messages makes them: an author has a block in 98 of 100 rounds and links itself,
+ * 95 of 100 blocks of the round before, and the newest older block of whoever has none there.
  */
-function plan(
-  authors: number,
-  stakes: readonly number[],
-): { blocks: Planned[]; options: DagOptions; leaders: Uint16Array } {
-  const next = pseudoRandom(authors);
-  const blocks: Planned[] = [];
-  let newest = new Map<number, number>();
-  for (let round = 1; round <= ROUNDS; round++) {
-    const made = new Map<number, number>();
-    for (let author = 0; author < authors; author++) {
-      if (next() % 100 < 2) continue;
-      const parents: number[] = [];
-      for (const [other, position] of newest) {
-        if (other === author || next() % 100 >= 5) parents.push(position);
-      }
-      made.set(author, blocks.length);
-      blocks.push({ round, author, digest: bytesOf(32, blocks.length), parents });
+class Stream {
+  readonly #dag: DagKernel;
+  readonly #authors: number;
+  readonly #random: () => number;
+  #newest: { handle: number; round: number }[] = [];
+  #round = 0;
+  #next = 1;
+  /** By round − 1, as far as a run may come. */
+  readonly #leaders: Uint16Array;
+  #blocks: Block[] = [];
+  #handles: number[] = [];
+  /** Over all decisions and orders so far. */
+  sum = 0;
+
+  constructor(dag: DagKernel, authors: number) {
+    this.#dag = dag;
+    this.#authors = authors;
+    this.#random = pseudoRandom(authors);
+    const leader = pseudoRandom(authors + 1);
+    this.#leaders = Uint16Array.from({ length: ROUNDS_MAX }, () => leader() % authors);
+    for (let round = 0; round < FIRST_ROUNDS; round++) {
+      this.prepare();
+      this.insert();
+      this.commit();
     }
-    newest = new Map([...newest, ...made]);
   }
-  const total = stakes.reduce((sum, stake) => sum + stake, 0);
-  const leaders = Uint16Array.from({ length: ROUNDS }, () => next() % authors);
-  return { blocks, leaders, options: { stakes, quorum: total - Math.floor((total - 1) / 3), maxBlocks: 100_000 } };
+
+  /** Makes the blocks of the next round; collects first, as a node does after a commit. */
+  prepare(): void {
+    this.#finish();
+    this.#round++;
+    const gcRound = this.#next - 1 - KEPT_ROUNDS;
+    this.#dag.collect(gcRound);
+    this.#blocks = [];
+    this.#handles = [];
+    for (let author = 0; author < this.#authors; author++) {
+      if (this.#random() % 100 < 2) continue;
+      const parents: number[] = [];
+      for (const [other, newest] of this.#newest.entries()) {
+        const isLinked = other === author || this.#random() % 100 < 95;
+        if (isLinked && newest.handle >= 0 && newest.round > gcRound) parents.push(newest.handle);
+      }
+      this.#blocks.push({ author, digest: bytesOf(32, this.#random()), parents });
+    }
+  }
+
+  /** Puts the round into the arena. */
+  insert(): void {
+    for (const block of this.#blocks) this.#insertOne(block);
+  }
+
+  #insertOne({ author, digest, parents }: Block): void {
+    this.#handles.push(this.#dag.insert(this.#round, author, digest, parents));
+  }
+
+  /** Decides what is undecided and linearizes what commits. */
+  commit(): void {
+    const leaders = this.#leaders.subarray(this.#next - 1, this.#round);
+    for (const slot of this.#dag.decide(this.#next, 0, leaders, 1)) {
+      if (slot.status === 'undecided') break;
+      this.#next++;
+      const blocks = slot.block < 0 ? 0 : this.#dag.linearize(slot.block, slot.round - KEPT_ROUNDS).length;
+      this.sum = (Math.imul(this.sum, 31) + 4 * blocks + 2 * slot.status.length + (slot.direct ? 1 : 0)) >>> 0;
+    }
+  }
+
+  /** All that a node does with a round: a decision is looked for after every block. */
+  loop(): void {
+    for (const block of this.#blocks) {
+      this.#insertOne(block);
+      this.commit();
+    }
+  }
+
+  #finish(): void {
+    for (const [i, handle] of this.#handles.entries()) {
+      this.#newest[this.#blocks[i]!.author] = { handle, round: this.#round };
+    }
+    this.#newest = Array.from(this.#newest, (newest) => newest ?? { handle: -1, round: -1 });
+  }
 }
 
-function insertAll(dag: DagKernel, blocks: readonly Planned[]): number[] {
-  const handles: number[] = [];
-  for (const { round, author, digest, parents } of blocks) {
-    handles.push(
-      dag.insert(
-        round,
-        author,
-        digest,
-        parents.map((parent) => handles[parent]!),
-      ),
-    );
-  }
-  return handles;
-}
-
-type MakeDag = (options: DagOptions) => DagKernel;
-
-function columns(make: (dag: MakeDag) => Column): Record<string, () => Column> {
+/** A row whose run is one round: `before` is not timed, `timed` is. */
+function row(
+  name: string,
+  authors: number,
+  stakes: 'equal' | 'weighted',
+  before: (stream: Stream) => void,
+  timed: (stream: Stream) => void,
+): RowSpec {
+  const weights = Array.from({ length: authors }, (_, author) => (stakes === 'equal' ? 1 : 1 + (author % 3)));
+  const total = weights.reduce((sum, stake) => sum + stake, 0);
+  const options: DagOptions = {
+    stakes: weights,
+    quorum: total - Math.floor((total - 1) / 3),
+    maxBlocks: 100_000,
+  };
+  const column = (dag: DagKernel): Column => {
+    const stream = new Stream(dag, authors);
+    return {
+      prepare: () => before(stream),
+      run: () => {
+        timed(stream);
+        return stream.sum;
+      },
+    };
+  };
   return {
-    naive: () => make((options) => new NaiveDag(options)),
-    ...perKernel((kernels) => make((options) => kernels.createDag(options))),
+    name,
+    params: { authors, stakes },
+    operations: 1,
+    operation: 'round',
+    columns: {
+      naive: () => column(new NaiveDag(options)),
+      ...perKernel((kernels) => column(kernels.createDag(options))),
+    },
   };
 }
 
+/** Timed: inserting. What was inserted before is decided and collected outside of it. */
 function insertRow(authors: number): RowSpec {
-  const { blocks, options } = plan(authors, new Array<number>(authors).fill(1));
-  return {
-    name: 'dag insert',
-    params: { authors, rounds: ROUNDS },
-    operations: blocks.length,
-    operation: 'block',
-    columns: columns((make) => {
-      let dag: DagKernel;
-      return {
-        prepare: () => {
-          dag = make(options);
-        },
-        run: () => insertAll(dag, blocks).length + dag.size,
-      };
-    }),
+  const before = (stream: Stream): void => {
+    stream.commit();
+    stream.prepare();
   };
+  return row('dag insert', authors, 'equal', before, (stream) => stream.insert());
 }
 
 function commitRow(authors: number, stakes: 'equal' | 'weighted'): RowSpec {
-  const weights = Array.from({ length: authors }, (_, author) => (stakes === 'equal' ? 1 : 1 + (author % 3)));
-  const { blocks, options, leaders } = plan(authors, weights);
-  return {
-    name: 'commit rule + linearize',
-    params: { authors, stakes, rounds: ROUNDS },
-    operations: ROUNDS,
-    operation: 'round',
-    columns: columns((make) => {
-      let dag: DagKernel;
-      let positions = new Map<number, number>();
-      return {
-        prepare: () => {
-          dag = make(options);
-          positions = new Map(insertAll(dag, blocks).map((handle, position) => [handle, position]));
-        },
-        run: () => {
-          const order: number[] = [];
-          for (const slot of dag.decide(1, 0, leaders, 1)) {
-            order.push(slot.status.length, slot.direct ? 1 : 0);
-            if (slot.block >= 0) order.push(dag.linearize(slot.block, slot.round - ROUNDS).length);
-          }
-          return `${positions.size} ${checksum(order)}`;
-        },
-      };
-    }),
+  const before = (stream: Stream): void => {
+    stream.prepare();
+    stream.insert();
   };
+  return row('commit rule + linearize', authors, stakes, before, (stream) => stream.commit());
 }
 
-/** Round by round: insert, decide after each block from where it stopped, linearize what commits, collect behind it. */
 function loopRow(authors: number): RowSpec {
-  const { blocks, options, leaders } = plan(authors, new Array<number>(authors).fill(1));
-  return {
-    name: 'node loop: insert, decide, linearize, collect',
-    params: { authors, rounds: ROUNDS },
-    operations: blocks.length,
-    operation: 'block',
-    columns: columns((make) => {
-      let dag: DagKernel;
-      return {
-        prepare: () => {
-          dag = make(options);
-        },
-        run: () => {
-          const handles: number[] = [];
-          const order: number[] = [];
-          let next = 1;
-          for (const { round, author, digest, parents } of blocks) {
-            const kept = parents.filter((parent) => blocks[parent]!.round > next - 20);
-            handles.push(
-              dag.insert(
-                round,
-                author,
-                digest,
-                kept.map((parent) => handles[parent]!),
-              ),
-            );
-            for (const slot of dag.decide(next, 0, leaders.subarray(next - 1, round), 1)) {
-              if (slot.status === 'undecided') break;
-              next++;
-              if (slot.block < 0) continue;
-              order.push(dag.linearize(slot.block, slot.round - 20).length);
-              dag.collect(slot.round - 20);
-            }
-          }
-          return `${next} ${checksum(order)}`;
-        },
-      };
-    }),
-  };
+  return row(
+    'round: insert, decide after each, linearize',
+    authors,
+    'equal',
+    (stream) => stream.prepare(),
+    (stream) => stream.loop(),
+  );
 }
 
 export function dagRows(): RowSpec[] {
