@@ -2,7 +2,7 @@
 // a heap.
 import { alloc, regrow, stage } from './arena';
 import { heapPopBefore, heapPush, heapReserve } from './expiry-heap';
-import { SEED, sipHash } from './siphash';
+import { SEED, sipHash, sipHashEach } from './siphash';
 
 // Answers below 0, known to src/wasm/conflict.ts; for one key also CLASH and OWN.
 const FULL: i32 = -1;
@@ -30,7 +30,7 @@ let used: u32 = 0;
 /** Places of 8 bytes: hash u32, entry + 1 u32 or 0 where empty. Twice as many as entries. */
 let table: usize = 0;
 let mask: u32 = 0;
-/** Places filled by the running batch, u32 each, in order. */
+/** What the running batch filled, in order: place u32, entry u32. */
 let filled: usize = 0;
 let filledCount: u32 = 0;
 
@@ -71,10 +71,19 @@ export function conflictStage(bytes: u32): usize {
 
 /**
  * Claims for `count` proposals: their keys one after the other, how many belong to each (u32), expiries (f64). 1 or 0
- * per proposal to `out` (u8). Returns 0; on FULL or NO_MEMORY nothing was claimed.
+ * per proposal to `out` (u8); `hashes` is room for a u32 per key. Returns 0; on FULL or NO_MEMORY nothing was claimed.
  */
-export function conflictClaim(input: usize, total: u32, counts: usize, expiries: usize, count: u32, out: usize): i32 {
+export function conflictClaim(
+  input: usize,
+  total: u32,
+  hashes: usize,
+  counts: usize,
+  expiries: usize,
+  count: u32,
+  out: usize,
+): i32 {
   if (!reserve(<u32>min(<u64>size + <u64>total, <u64>maxKeys))) return NO_MEMORY;
+  sipHashEach(input, total, hashes);
   filledCount = 0;
   let key = input;
   for (let proposal: u32 = 0; proposal < count; proposal++) {
@@ -82,7 +91,7 @@ export function conflictClaim(input: usize, total: u32, counts: usize, expiries:
     const before = filledCount;
     let isClaimed: u8 = 1;
     for (; key < end; key += 32) {
-      const outcome = claimKey(key, proposal + 1);
+      const outcome = claimKey(key, load<u32>(hashes + ((key - input) >> 3)), proposal + 1);
       if (outcome == FULL) {
         undo(0);
         return FULL;
@@ -96,7 +105,7 @@ export function conflictClaim(input: usize, total: u32, counts: usize, expiries:
     key = end;
   }
   for (let i: u32 = 0; i < filledCount; i++) {
-    const entry = load<u32>(PLACE(load<u32>(filled + (<usize>i << 2))), 4) - 1;
+    const entry = load<u32>(filled + (<usize>i << 3), 4);
     const proposal = load<u32>(FIELDS(entry), 4) - 1;
     heapPush(entry, load<f64>(expiries + (<usize>proposal << 3)));
     store<u32>(FIELDS(entry), 0, 4);
@@ -105,8 +114,7 @@ export function conflictClaim(input: usize, total: u32, counts: usize, expiries:
 }
 
 /** 0, CLASH, FULL, or OWN when this proposal has the key already. */
-function claimKey(key: usize, claimer: u32): i32 {
-  const hash = <u32>sipHash(key);
+function claimKey(key: usize, hash: u32, claimer: u32): i32 {
   const place = find(key, hash);
   const found = load<u32>(place, 4);
   if (found != 0) return load<u32>(FIELDS(found - 1), 4) == claimer ? OWN : CLASH;
@@ -123,7 +131,8 @@ function claimKey(key: usize, claimer: u32): i32 {
   store<u32>(FIELDS(entry), claimer, 4);
   store<u32>(place, hash);
   store<u32>(place, entry + 1, 4);
-  store<u32>(filled + (<usize>filledCount << 2), <u32>((place - table) >> 3));
+  store<u32>(filled + (<usize>filledCount << 3), <u32>((place - table) >> 3));
+  store<u32>(filled + (<usize>filledCount << 3), entry, 4);
   filledCount++;
   size++;
   return 0;
@@ -162,9 +171,9 @@ function isKey(entry: u32, key: usize): bool {
 function undo(length: u32): void {
   while (filledCount > length) {
     filledCount--;
-    const at = PLACE(load<u32>(filled + (<usize>filledCount << 2)));
-    release(load<u32>(at, 4) - 1);
-    store<u64>(at, 0);
+    const fill = filled + (<usize>filledCount << 3);
+    store<u64>(PLACE(load<u32>(fill)), 0);
+    release(load<u32>(fill, 4));
   }
 }
 
@@ -177,7 +186,7 @@ function release(entry: u32): void {
 
 /** True when the key at `key` is claimed. */
 export function conflictHas(key: usize): bool {
-  return load<u32>(find(key, <u32>sipHash(key)), 4) != 0;
+  return load<u32>(find(key, sipHash(key)), 4) != 0;
 }
 
 /** Forgets the claims whose expiry is < now; returns how many. */
@@ -212,7 +221,7 @@ function reserve(entries: u32): bool {
   const newKeys = regrow(keys, <usize>used << 5, <u64>to << 5);
   const newFields = regrow(fields, <usize>used << 3, <u64>to << 3);
   const newFree = regrow(free, <usize>freeCount << 2, <u64>to << 2);
-  const newFilled = alloc(<u64>to << 2);
+  const newFilled = alloc(<u64>to << 3);
   const newTable = alloc(<u64>to << 4);
   if (newKeys == 0 || newFields == 0 || newFree == 0 || newFilled == 0 || newTable == 0 || !heapReserve(to)) return false;
   const old = table;

@@ -46,7 +46,15 @@ export interface CoreExports {
   conflictInit(maxKeys: number): number;
   conflictSize(): number;
   conflictStage(bytes: number): number;
-  conflictClaim(keys: number, total: number, counts: number, expiries: number, count: number, out: number): number;
+  conflictClaim(
+    keys: number,
+    total: number,
+    hashes: number,
+    counts: number,
+    expiries: number,
+    count: number,
+    out: number,
+  ): number;
   conflictHas(key: number): number;
   conflictExpire(nowMs: number): number;
 }
