@@ -86,10 +86,10 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const store = await openStore(paths.data);
   const closers: (() => Promise<void>)[] = [() => store.close()];
   try {
-    await checkChain(store, committee.chainId);
     const record = await openSignedRecord(paths.record);
     closers.push(() => record.close());
     checkRecord(record, committee.chainId, log);
+    await checkChain(store, committee.chainId);
     const clock = wallClock();
     const local = options.local ?? {};
     const parts = { kernels, committee, self, identity, clock, store, record, agent, application, local, log };
