@@ -78,6 +78,13 @@ async function runClient(options: ClientCommandOptions): Promise<ExitCode> {
   }
 }
 
+/** A node of a network of another size looks as if nobody were there. */
+function explain(error: unknown, options: ClientCommandOptions): never {
+  if (!isPqError(error, 'QZMQ_NO_ANSWER') || options.genesis !== undefined) throw error;
+  const what = `No node of the development network of ${options.validators} answers at ${options.endpoint}: is it up, and are its --validators ${options.validators} too?`;
+  throw new PqError(error.code, what, error.data, error);
+}
+
 async function submit(
   terminal: Terminal,
   client: Client,

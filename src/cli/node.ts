@@ -1,5 +1,6 @@
 /** `pq node`: one validator of the well-known development network, without any set-up. INSECURE by design. */
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { Agent } from '../agent/agent.ts';
 import { type Committee, committeeOf } from '../core/committee.ts';
@@ -78,15 +79,20 @@ async function runNode(options: NodeCommandOptions): Promise<ExitCode> {
   const home = options.home ?? devnetHome(options.validators, options.node - 1);
   if (!existsSync(homePaths(home).genesis)) await initHome(home, { genesis, seed: devnetSeed(options.node - 1) });
   const agent = await loadAgent(terminal, options);
-  const node = await startNode({
-    home,
-    genesis,
-    identity: devnetIdentity(options.node - 1),
-    listen: { host: options.host, port: options.port },
-    peers: options.peer,
-    agent,
-  });
-  return serve(terminal, node, options.quiet === true);
+  try {
+    const node = await startNode({
+      home,
+      genesis,
+      identity: devnetIdentity(options.node - 1),
+      listen: { host: options.host, port: options.port },
+      peers: options.peer,
+      agent,
+    });
+    return await serve(terminal, node, options.quiet === true);
+  } finally {
+    // A node that did not start has not closed it, and its processes would keep this one alive.
+    await agent.close();
+  }
 }
 
 /** Prints phases until a signal, a fatal error, or the end of the process that started this one. */
@@ -110,7 +116,7 @@ async function loadAgent(terminal: Terminal, options: NodeCommandOptions): Promi
   try {
     for (const file of files) {
       const model = await agent.loadModel(file);
-      terminal.line(`model ${model.name} judges ${model.kind} data  (${file}, sha256 ${model.sha256.slice(0, 16)}…)`);
+      terminal.line(`model ${basename(file)} judges ${model.kind} data  (sha256 ${model.sha256.slice(0, 16)}…)`);
     }
     return agent;
   } catch (error) {
