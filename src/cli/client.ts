@@ -1,7 +1,7 @@
 /** `pq client`: submits records to a node, follows each to its certified decision, and says how long that took. */
 import { fstatSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { PqError } from '../errors.ts';
+import { isPqError, PqError } from '../errors.ts';
 import { Client } from '../node/client.ts';
 import { linkTo } from '../node/client-link.ts';
 import { MAX_DEVNET_VALIDATORS } from '../node/devnet.ts';
@@ -57,11 +57,10 @@ async function runClient(options: ClientCommandOptions): Promise<ExitCode> {
   desk.requireAccounts(records);
   const onProblem = (error: PqError): void =>
     terminal.line(terminal.paint('yellow', `${error.code}: ${error.message}`));
-  const client = await Client.connect({
-    connect: linkTo(options.endpoint, network.committee),
-    reconnect: true,
-    onProblem,
-  });
+  const connect = linkTo(options.endpoint, network.committee);
+  const client = await Client.connect({ connect, reconnect: true, onProblem }).catch((error: unknown) =>
+    explain(error, options),
+  );
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);

@@ -12,6 +12,7 @@ import type { Command } from 'commander';
 import type { Committee } from '../core/committee.ts';
 import { PqError } from '../errors.ts';
 import type { Client } from '../node/client.ts';
+import { MAX_DEVNET_VALIDATORS } from '../node/devnet.ts';
 import type { NodeEvent, NodeStats, ProposalOpinion } from '../node/events.ts';
 import { EXIT, type ExitCode, UsageError } from './exit.ts';
 import { readText } from './files.ts';
@@ -29,7 +30,6 @@ import { printSummary } from './ui/summary.ts';
 import { Terminal } from './ui/terminal.ts';
 import type { VerifiedReport } from './verify.ts';
 
-const MAX_DEMO_VALIDATORS = 16;
 /** At most two stories of blocks a second are told. */
 const STORY_GAP_MS = 500;
 const STATUS_MS = 250;
@@ -63,8 +63,8 @@ export function addDemoCommand(program: Command): void {
     )
     .option(
       '--validators <n>',
-      `validators, each a process of its own (1 to ${MAX_DEMO_VALIDATORS})`,
-      integer('validators', 1, MAX_DEMO_VALIDATORS),
+      `validators, each a process of its own (1 to ${MAX_DEVNET_VALIDATORS})`,
+      integer('validators', 1, MAX_DEVNET_VALIDATORS),
       4,
     )
     .option('--count <n>', 'held-out records to replay', integer('count', 1, MAX_RECORDS), 1000)
