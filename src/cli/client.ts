@@ -97,7 +97,7 @@ async function submit(
   // What is under way is given up, so that an interrupted client ends with the figures of what it has.
   abort.signal.addEventListener('abort', () => void client.close(), { once: true });
   try {
-    return await replay(client, records, {
+    return await replay([client], records, {
       rate: recordsPerSecond,
       build: (record) => desk.build(record),
       onOutcome: (outcome) => {

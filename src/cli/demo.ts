@@ -138,7 +138,7 @@ function introduce(terminal: Terminal, options: DemoOptions, committee: Committe
   );
   const pace = options.rate === 0 ? 'as fast as they are taken' : `at ${options.rate}/s`;
   terminal.line(
-    `${records} labelled records that no model was trained on become signed transfers, ${pace}, into node 1.`,
+    `${records} labelled records that no model was trained on become signed transfers, ${pace}, to the nodes in turn.`,
   );
   terminal.line(
     'Below: whole stories of sampled blocks as node 1 sees them, at most two a second. Every block is in the figures.',
@@ -191,7 +191,7 @@ async function runRecords(
   const desk = new TransferDesk(network);
   const timer = setInterval(() => progress.show(), STATUS_MS);
   try {
-    const outcomes = await replay(clients[0]!, records, {
+    const outcomes = await replay(clients, records, {
       rate: recordsPerSecond,
       build: (record) => desk.build(record),
       onOutcome: (outcome) => progress.add(outcome),

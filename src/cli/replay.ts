@@ -31,9 +31,9 @@ export interface ReplayOptions {
   readonly signal: AbortSignal;
 }
 
-/** Submits all records in order; resolves with one outcome each, in order, once every one is known. */
+/** Submits all records in order, to the clients in turn; resolves with one outcome each, in order, once every one is known. */
 export async function replay(
-  client: Client,
+  clients: readonly Client[],
   records: readonly PaymentRecord[],
   options: ReplayOptions,
 ): Promise<Outcome[]> {
@@ -46,7 +46,7 @@ export async function replay(
     if (options.signal.aborted) break;
     const bytes = await options.build(record);
     underWay += 1;
-    const outcome = follow(client, record, bytes, options.signal).then((result) => {
+    const outcome = follow(clients[i % clients.length]!, record, bytes, options.signal).then((result) => {
       underWay -= 1;
       options.onOutcome(result);
       return result;

@@ -11,6 +11,8 @@ export interface BlockName {
 
 export interface ProposalOpinion {
   readonly id: string;
+  /** One line for people, as in `photon`. */
+  readonly summary: string;
   readonly verdict: 'APPROVE' | 'REJECT' | 'ABSTAIN';
   /** Calibrated probability that the proposal should be rejected, 0 … 1. */
   readonly p: number;

@@ -100,6 +100,7 @@ export class Reporter {
     const proposals = block.proposals.map(
       (proposal, i): ProposalOpinion => ({
         id: toHex(proposal.id),
+        summary: this.#summary(proposal),
         verdict: VERDICT_NAMES[judgement.verdicts[i] as keyof typeof VERDICT_NAMES],
         p: judgement.p[i]!,
       }),

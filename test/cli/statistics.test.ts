@@ -97,7 +97,7 @@ describe('a summary', () => {
   ];
   const opinion = (first: number, verdict: ProposalOpinion['verdict'], p: number): [string, ProposalOpinion] => {
     const id = Buffer.alloc(32, first).toString('hex');
-    return [id, { id, verdict, p }];
+    return [id, { id, summary: '', verdict, p }];
   };
   const opinions = [
     new Map([opinion(1, 'REJECT', 0.95), opinion(2, 'APPROVE', 0.1), opinion(3, 'ABSTAIN', 0.6)]),

@@ -95,7 +95,7 @@ function lifeOf(name: BlockName, ids: readonly string[], commit: number, atMs: n
     confidence: 9600,
     receipt: 0,
   }));
-  const opinions = ids.map((one) => ({ id: one, verdict: 'APPROVE' as const, p: 0.03 }));
+  const opinions = ids.map((one) => ({ id: one, summary: `transfer ${one[0]}`, verdict: 'APPROVE' as const, p: 0.03 }));
   return [
     {
       type: 'photon',
@@ -162,6 +162,8 @@ describe('the phases', () => {
     const { text, told } = tell(events, { kind: 'all' });
     expect(text).toContain('PHOTON   node 2 proposes 1 proposal');
     expect(text).toContain('node 2 votes  APPROVE');
+    expect(text).toContain('APPROVE  3.0 % to be rejected  transfer c');
+    expect(text).toContain('APPROVED  96.0 %  transfer c');
     expect(told).toBe(1);
   });
 

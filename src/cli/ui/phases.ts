@@ -1,7 +1,7 @@
 /** The five phases of a block as lines: Photon, Wave, Focus, Prism, Horizon, each with the time since the block was first seen. */
 import { receiptName } from '../../app/application.ts';
-import type { BlockName, DecisionReport, NodeEvent } from '../../node/events.ts';
-import { bytes, confidence, duration, plural } from './format.ts';
+import type { BlockName, DecisionReport, NodeEvent, ProposalOpinion } from '../../node/events.ts';
+import { bytes, confidence, duration, percent, plural } from './format.ts';
 import { harmless, type Style, type Terminal } from './terminal.ts';
 
 /** Which blocks are told of. */
@@ -130,10 +130,20 @@ export class PhasePrinter {
   #opinion(event: Extract<NodeEvent, { type: 'opinion' }>): void {
     const story = this.#stories.get(keyOf(event.block));
     if (story === undefined) return;
-    for (const { id } of event.proposals) if (!story.proposals.has(id)) story.proposals.set(id, shortId(id));
+    for (const { id, summary } of event.proposals) story.proposals.set(id, summary);
     const count = (verdict: string): number => event.proposals.filter((one) => one.verdict === verdict).length;
     const verdict = this.#verdict(count('APPROVE'), count('REJECT'), count('ABSTAIN'));
     this.#say(story, 'WAVE', event.atMs, `own models of this node  ${verdict}  ${confidence(event.confidence)}`);
+    // What is in an own block was said when it was emitted; what is in another's is known here first.
+    if (event.block.author !== this.#self)
+      this.#details(
+        story,
+        event.proposals.map((one) => this.#judged(one)),
+      );
+  }
+
+  #judged({ verdict, p, summary }: ProposalOpinion): string {
+    return `${this.#terminal.paint(VERDICT_STYLES[verdict], verdict.padEnd(7))}  ${percent(p)} to be rejected  ${harmless(summary)}`;
   }
 
   #wave(event: Extract<NodeEvent, { type: 'wave' }>): void {
@@ -231,9 +241,9 @@ export class PhasePrinter {
 
   #verdict(approves: number, rejects: number, abstains: number): string {
     const parts: [Style, string, number][] = [
-      ['green', 'APPROVE', approves],
-      ['red', 'REJECT', rejects],
-      ['grey', 'ABSTAIN', abstains],
+      [VERDICT_STYLES.APPROVE, 'APPROVE', approves],
+      [VERDICT_STYLES.REJECT, 'REJECT', rejects],
+      [VERDICT_STYLES.ABSTAIN, 'ABSTAIN', abstains],
     ];
     const given = parts.filter(([, , count]) => count > 0);
     const single = approves + rejects + abstains === 1;
@@ -249,6 +259,8 @@ export const DECISION_STYLES = {
   CONFLICT: 'yellow',
   EXPIRED: 'grey',
 } as const satisfies Readonly<Record<DecisionReport['decision'], Style>>;
+
+const VERDICT_STYLES = { APPROVE: 'green', REJECT: 'red', ABSTAIN: 'grey' } as const;
 
 /** People count nodes from 1, as `pq node --node 1` does. */
 function node(validator: number): string {
