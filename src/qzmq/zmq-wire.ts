@@ -10,6 +10,7 @@ import { Client, Server } from 'zeromq/lib/draft.js';
 import { PqError } from '../errors.ts';
 import { FRAME_BYTES_MAX } from './constants.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint, requireEndpoint } from './endpoint.ts';
+import { WakeSignal } from './wake-signal.ts';
 import type { ConnectionId, SendResult, Wire, WireHandlers } from './wire.ts';
 
 /** Socket options of zmq.h that zeromq.js has no property for. */
@@ -66,12 +67,12 @@ export async function openZmqWire(options: ZmqWireOptions): Promise<Wire> {
     throw new PqError('QZMQ_NO_DRAFT', 'this build of zeromq lacks SERVER and CLIENT; reinstall the pinned version');
   }
   if (options.listen === undefined) return new ZmqWire(undefined, undefined);
-  const listener = new ListenSocket(options.backlog ?? 100);
+  const listener = WakeSignal.opening(() => new ListenSocket(options.backlog ?? 100));
   try {
-    const address = await bind(listener, options.listen);
+    const address = await bind(listener.socket, options.listen);
     return new ZmqWire(listener, address);
   } catch (error) {
-    listener.close();
+    close(listener);
     throw error;
   }
 }
@@ -113,15 +114,26 @@ function bindError(endpoint: string, cause: unknown): PqError {
   );
 }
 
+/** A socket with what wakes it. */
+interface Woken<T extends ListenSocket | DialSocket> {
+  readonly socket: T;
+  readonly signal: WakeSignal;
+}
+
+function close({ socket, signal }: Woken<ListenSocket | DialSocket>): void {
+  signal.close();
+  socket.close();
+}
+
 class ZmqWire implements Wire {
   readonly address: string | undefined;
-  readonly #listener: ListenSocket | undefined;
-  readonly #dialed = new Map<ConnectionId, DialSocket>();
+  readonly #listener: Woken<ListenSocket> | undefined;
+  readonly #dialed = new Map<ConnectionId, Woken<DialSocket>>();
   #nextDialed = DIALED_FROM;
   #handlers: WireHandlers | undefined;
   readonly #loops = new Set<Promise<void>>();
 
-  constructor(listener: ListenSocket | undefined, address: string | undefined) {
+  constructor(listener: Woken<ListenSocket> | undefined, address: string | undefined) {
     this.#listener = listener;
     this.address = address;
   }
@@ -134,11 +146,11 @@ class ZmqWire implements Wire {
   dial(endpoint: string): ConnectionId {
     const address = formatEndpoint(requireEndpoint(endpoint));
     if (this.#handlers === undefined) throw new PqError('QZMQ_NOT_STARTED', 'start the wire before dialing');
-    const socket = new DialSocket();
+    const dialed = WakeSignal.opening(() => new DialSocket());
     try {
-      socket.connect(`tcp://${address}`);
+      dialed.socket.connect(`tcp://${address}`);
     } catch (cause) {
-      socket.close();
+      close(dialed);
       throw new PqError(
         'QZMQ_BAD_ADDRESS',
         `cannot connect to ${address}; check the host and port`,
@@ -147,8 +159,8 @@ class ZmqWire implements Wire {
       );
     }
     const connection = this.#nextDialed++;
-    this.#dialed.set(connection, socket);
-    this.#follow(readDialed(socket, connection, this.#handlers));
+    this.#dialed.set(connection, dialed);
+    this.#follow(readDialed(dialed, connection, this.#handlers));
     return connection;
   }
 
@@ -159,19 +171,20 @@ class ZmqWire implements Wire {
   }
 
   hangUp(connection: ConnectionId): void {
-    this.#dialed.get(connection)?.close();
+    const dialed = this.#dialed.get(connection);
+    if (dialed) close(dialed);
     this.#dialed.delete(connection);
   }
 
   async send(connection: ConnectionId, frame: Buffer): Promise<SendResult> {
     try {
       if (connection >= DIALED_FROM) {
-        const socket = this.#dialed.get(connection);
+        const socket = this.#dialed.get(connection)?.socket;
         if (socket === undefined) return 'gone';
         await socket.send(frame);
       } else {
-        if (this.#listener === undefined || this.#listener.closed) return 'gone';
-        await this.#listener.send(frame, { routingId: connection });
+        if (this.#listener === undefined || this.#listener.socket.closed) return 'gone';
+        await this.#listener.socket.send(frame, { routingId: connection });
       }
       return 'ok';
     } catch (error) {
@@ -181,8 +194,8 @@ class ZmqWire implements Wire {
   }
 
   async close(): Promise<void> {
-    this.#listener?.close();
-    for (const socket of this.#dialed.values()) socket.close();
+    if (this.#listener) close(this.#listener);
+    for (const dialed of this.#dialed.values()) close(dialed);
     this.#dialed.clear();
     await Promise.all(this.#loops);
   }
@@ -196,10 +209,12 @@ function noticeOf(frame: Buffer): number | undefined {
  * One reader per socket, with `receive()`: `for await` would end at the first error, and a ZMTP/1.0 peer's multipart
  * message makes `receive()` reject with EAGAIN.
  */
-async function readListener(socket: ListenSocket, handlers: WireHandlers): Promise<void> {
+async function readListener({ socket, signal }: Woken<ListenSocket>, handlers: WireHandlers): Promise<void> {
   while (!socket.closed) {
+    await signal.ready();
     const received = await socket.receive().catch(ignoreUnreadable);
     if (socket.closed) return;
+    signal.received();
     if (received === undefined) {
       await nextTurn();
       continue;
@@ -210,10 +225,16 @@ async function readListener(socket: ListenSocket, handlers: WireHandlers): Promi
   }
 }
 
-async function readDialed(socket: DialSocket, connection: ConnectionId, handlers: WireHandlers): Promise<void> {
+async function readDialed(
+  { socket, signal }: Woken<DialSocket>,
+  connection: ConnectionId,
+  handlers: WireHandlers,
+): Promise<void> {
   while (!socket.closed) {
+    await signal.ready();
     const received = await socket.receive().catch(ignoreUnreadable);
     if (socket.closed) return;
+    signal.received();
     if (received === undefined) {
       await nextTurn();
       continue;
