@@ -49,14 +49,26 @@ const DIGEST_PREFIX = utf8('pq/header/1');
 const BLOCK_FIXED_BYTES = OFFSET_BYTES + SIGNATURE_BYTES + OFFSET_BYTES;
 const UNSIGNED = new Uint8Array(SIGNATURE_BYTES);
 
+/** Keys by the objects they were made of: refs and digests never change, and each is looked up many times. */
+const refKeys = new WeakMap<Ref, string>();
+const digestKeys = new WeakMap<Uint8Array, string>();
+
 /** Unique map key of a ref, by all three of its parts: a hostile ref may pair a known digest with another slot. */
 export function refKey(ref: Ref): string {
-  return `${ref.round}.${ref.author}.${toHex(ref.digest)}`;
+  const known = refKeys.get(ref);
+  if (known !== undefined) return known;
+  const key = `${ref.round}.${ref.author}.${toHex(ref.digest)}`;
+  refKeys.set(ref, key);
+  return key;
 }
 
 /** Map key of a digest. */
 export function digestKey(digest: Uint8Array): string {
-  return toHex(digest);
+  const known = digestKeys.get(digest);
+  if (known !== undefined) return known;
+  const key = toHex(digest);
+  digestKeys.set(digest, key);
+  return key;
 }
 
 /** The total order of refs: (round, author, digest). */

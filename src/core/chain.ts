@@ -2,6 +2,7 @@
  * The pipeline from the DAG to finality: Prism orders, Focus decides, the application executes, Horizon certifies. Each
  * stage is a pure function of the one before; only execution is asked of the driver.
  */
+import { isPqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
 import { digestKey } from './block.ts';
 import { equalBytes } from './bytes.ts';
@@ -36,6 +37,8 @@ export class Chain {
   #replayedIndex = 0;
   #executingIndex = 0;
   #proven: Certificate | null = null;
+  /** The record of before a restart, until the commit it voted for last is executed here. */
+  #listed: SignedRecord | null = null;
   #halted = false;
 
   constructor(
@@ -67,16 +70,21 @@ export class Chain {
     this.#out.alarm(code, message, data);
   }
 
-  /** Orders and decides everything the DAG allows. True when there was a commit. */
-  advance(): boolean {
-    let moved = false;
-    while (!this.#halted) {
-      const ordered = this.prism.next();
-      if (!ordered) break;
-      this.#absorb(ordered, null);
-      moved = true;
+  /** Orders and decides everything the DAG allows. */
+  advance(): void {
+    for (let ordered = this.#nextCommit(); ordered; ordered = this.#nextCommit()) this.#absorb(ordered, null);
+  }
+
+  /** Undefined when there is none, or when the DAG shows two committed blocks of one slot: then nothing is ordered any more. */
+  #nextCommit(): OrderedCommit | undefined {
+    if (this.#halted) return undefined;
+    try {
+      return this.prism.next();
+    } catch (error) {
+      if (!isPqError(error)) throw error;
+      this.halt(error.code, error.message, error.data);
+      return undefined;
     }
-    return moved;
   }
 
   /** Takes over a commit with its blocks: `replayed` from the own store, or from a peer under a certificate. */
@@ -104,6 +112,7 @@ export class Chain {
       );
       return;
     }
+    this.#compareListed();
     if (!replayed) {
       const { refs } = pending;
       this.#out.push({ type: 'storeCommit', commit, digest, refs, decisions, receipts: result.receipts });
@@ -120,7 +129,7 @@ export class Chain {
   }
 
   certify(): void {
-    const diverging = this.horizon.divergence();
+    const { diverging } = this.horizon;
     if (diverging !== undefined) {
       this.halt(
         'DIVERGENT_QUORUM',
@@ -147,21 +156,36 @@ export class Chain {
     if (!certificate || index > this.horizon.executedIndex) return;
     this.#proven = null;
     if (index <= this.horizon.certifiedIndex) return;
+    const own = this.horizon.digestAt(index);
+    if (!own || !equalBytes(own, commitDigest(this.#kernels, certificate.commits[0] as Commit))) {
+      this.halt(
+        'CERTIFICATE_OTHER',
+        'a quorum certified another state than this node executed: check the store and the version of this node',
+        { index },
+      );
+      return;
+    }
     this.horizon.adopt(index);
     this.#certified(certificate);
   }
 
-  /** What was listed before a restart must be what was executed again now. */
+  /** What was listed before a restart must be what is executed again, now or after catching up. */
   checkListed(record: SignedRecord): void {
     this.horizon.listedUpTo(record.votedIndex);
-    const own = this.horizon.digestAt(record.votedIndex);
-    if (own && !equalBytes(own, record.votedDigest)) {
+    this.#listed = record;
+    this.#compareListed();
+  }
+
+  #compareListed(): void {
+    const listed = this.#listed;
+    if (!listed || listed.votedIndex > this.horizon.executedIndex) return;
+    this.#listed = null;
+    const own = this.horizon.digestAt(listed.votedIndex);
+    if (own && !equalBytes(own, listed.votedDigest)) {
       this.halt(
         'COMMIT_VOTE_MISMATCH',
         'this node voted for another digest at a commit before it was restarted: do not sign',
-        {
-          index: record.votedIndex,
-        },
+        { index: listed.votedIndex },
       );
     }
   }

@@ -2,21 +2,23 @@
  * The core: one consensus node as a state machine. `step(nowMs, input)` returns what the driver must do; the driver owns
  * time, disk, network, keys and models. Nothing here waits, and nothing here is asked twice.
  */
-import { refKey, signBlock } from './block.ts';
+import { digestKey, refKey } from './block.ts';
 import { Chain, keysOfDecisions } from './chain.ts';
 import { commitDigest } from './commit.ts';
-import { type Committee, leaderSchedule } from './committee.ts';
+import { leaderSchedule } from './committee.ts';
 import type { Admission, Vertex } from './dag.ts';
 import { Fetcher } from './fetch.ts';
 import { Intake } from './intake.ts';
 import type { Input, Output, SignedRecord, Submission } from './io.ts';
-import { MAX_EXECUTION_LAG, ROUND_WINDOW } from './limits.ts';
+import { ROUND_WINDOW } from './limits.ts';
 import { Mempool } from './mempool.ts';
 import { type CoreOptions, type CoreStatus, DEFAULT_LOCAL_PARAMETERS, type LocalParameters } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { Pacemaker } from './pacemaker.ts';
 import { PeerTable } from './peers.ts';
 import { Photon } from './photon.ts';
+import { Proposer } from './proposer.ts';
+import { isNeeded } from './reason.ts';
 import { PeerService } from './service.ts';
 import { CommitSync } from './sync.ts';
 import type { AuthorIndex, Block, Decision, Ref, SignedBlock, VerifiedBlock } from './types.ts';
@@ -28,19 +30,22 @@ export interface Core {
   status(): CoreStatus;
 }
 
+/** How often what was taken and not decided is looked through while there is more to do. */
+const LAPSE_EVERY_MS = 100;
+
 export function createCore(options: CoreOptions): Core {
   return new ConsensusCore(options);
 }
 
 class ConsensusCore implements Core {
-  readonly #committee: Committee;
   readonly #self: AuthorIndex | null;
   readonly #out = new Outbox();
   readonly #peers: PeerTable;
   readonly #chain: Chain;
   readonly #wave = new Wave();
   readonly #mempool = new Mempool();
-  readonly #photon: Photon | null;
+  /** Null: a node that follows and never signs. */
+  readonly #proposer: Proposer | null;
   readonly #pacemaker: Pacemaker;
   readonly #fetcher: Fetcher;
   readonly #service: PeerService;
@@ -48,24 +53,16 @@ class ConsensusCore implements Core {
   readonly #local: LocalParameters;
   #nowMs = 0;
   #started = false;
-  /** Null until a record allows to sign. */
-  #maySign = false;
-  #sealing: Block | null = null;
-  /** The own newest block with its signature: sent again when messages were lost. */
-  #lastOwn: SignedBlock | null = null;
-  /** The own newest block that this node ever held, for parents. */
-  #newestOwn: Ref | null = null;
-  /** The one exception to own rounds: once per start or commit sync. */
-  #mayJump = true;
-  #startedMs = 0;
-  /** When something of the own was last sent: beyond the leader timeout with need, messages may have been lost. */
+  /** When something of the own was last sent: beyond the leader timeout with a reason, messages may have been lost. */
   #lastSentMs = Number.NEGATIVE_INFINITY;
+  /** Since when there is a reason to expect messages; null without one. */
+  #reasonSinceMs: number | null = null;
+  #lapsedMs = 0;
   #settledIndex = 0;
   #armedMs = Number.POSITIVE_INFINITY;
 
   constructor(options: CoreOptions) {
-    const { kernels, committee, self, keysOf, modelId } = options;
-    this.#committee = committee;
+    const { kernels, committee, self, keysOf } = options;
     this.#self = self;
     this.#local = { ...DEFAULT_LOCAL_PARAMETERS, ...options.local };
     const schedule = leaderSchedule(kernels, committee);
@@ -75,9 +72,9 @@ class ConsensusCore implements Core {
       dropped: (vertices) => this.#dropped(vertices),
       decided: (decisions) => this.#decided(decisions),
     });
-    const { dag, horizon } = this.#chain;
+    const { dag } = this.#chain;
     this.#pacemaker = new Pacemaker(dag, committee, schedule, this.#local);
-    this.#fetcher = new Fetcher(dag);
+    this.#fetcher = new Fetcher(dag, committee.size);
     const sync = new CommitSync(kernels, committee);
     this.#intake = new Intake(kernels, committee, dag, sync, this.#out);
     this.#service = new PeerService({
@@ -88,18 +85,29 @@ class ConsensusCore implements Core {
       intake: this.#intake,
       out: this.#out,
       timeoutMs: () => Math.max(1000, 4 * this.#pacemaker.timeoutMs),
-      ownLast: () => this.#ownLast(),
-      synced: () => {
-        this.#mayJump = true;
-      },
+      ownLast: () => this.#proposer?.last ?? (committee.genesisRefs[0] as Ref),
+      synced: () => this.#synced(),
     });
-    this.#photon =
-      self === null
-        ? null
-        : new Photon({ kernels, committee, self, modelId, dag, wave: this.#wave, horizon, mempool: this.#mempool });
+    this.#proposer = self === null ? null : this.#newProposer(options, self);
     this.#kernels = kernels;
   }
   readonly #kernels;
+
+  #newProposer({ kernels, committee, modelId }: CoreOptions, self: AuthorIndex): Proposer {
+    const wave = this.#wave;
+    const mempool = this.#mempool;
+    const { dag, horizon } = this.#chain;
+    return new Proposer({
+      photon: new Photon({ kernels, committee, self, modelId, dag, wave, horizon, mempool }),
+      chain: this.#chain,
+      wave,
+      mempool,
+      pacemaker: this.#pacemaker,
+      peers: this.#peers,
+      out: this.#out,
+      local: this.#local,
+    });
+  }
 
   step(nowMs: number, input: Input): Output[] {
     this.#nowMs = nowMs;
@@ -111,7 +119,7 @@ class ConsensusCore implements Core {
   status(): CoreStatus {
     const { dag, prism, focus, horizon } = this.#chain;
     return {
-      round: this.#photon?.record.round ?? 0,
+      round: this.#proposer?.round ?? 0,
       highestRound: dag.highestRound,
       commitIndex: prism.index,
       executedIndex: horizon.executedIndex,
@@ -139,11 +147,12 @@ class ConsensusCore implements Core {
       case 'start':
         return this.#start(input.record, input.unsigned, input.pending);
       case 'message':
-        return this.#service.message(this.#nowMs, input.peer, input.bytes);
+        return this.#service.message(input.peer, input.bytes);
       case 'peerUp':
+        this.#fetcher.askAgain(this.#nowMs);
         return this.#service.peerUp(input.peer);
       case 'peerDown':
-        return this.#service.peerDown(input.peer);
+        return this.#service.peerDown(this.#nowMs, input.peer);
       case 'verified':
         return this.#verified(input.token, input.valid);
       case 'sealed':
@@ -153,8 +162,7 @@ class ConsensusCore implements Core {
       case 'executed':
         return this.#chain.executed(input);
       case 'submit':
-        for (const submission of input.submissions) this.#mempool.add(submission);
-        return;
+        return this.#submit(input.submissions);
       case 'timer':
         this.#armedMs = Number.POSITIVE_INFINITY;
     }
@@ -177,23 +185,32 @@ class ConsensusCore implements Core {
 
   #start(record: SignedRecord | null, unsigned: Block | null, pending: readonly Submission[]): void {
     this.#started = true;
-    this.#startedMs = this.#nowMs;
-    for (const submission of pending) this.#mempool.add(submission);
     if (unsigned) this.#wasEmitted(unsigned);
+    this.#submit(pending);
     for (const vertex of this.#chain.dag.all()) this.#consider(vertex);
-    if (!this.#photon || !record) return;
-    this.#maySign = true;
-    this.#photon.resume(record, this.#newestOwn ?? this.#photon.last);
-    this.#pacemaker.ownRoundIs(this.#photon.last.round);
-    this.#chain.checkListed(record);
-    if (unsigned && !this.#chain.halted) this.#seal(unsigned);
+    if (record) this.#proposer?.start(this.#nowMs, record, unsigned);
+  }
+
+  /** A proposal that was decided before a restart, or by another validator's block, needs no second one. */
+  #submit(submissions: readonly Submission[]): void {
+    for (const submission of submissions) {
+      const { id } = submission.proposal;
+      if (this.#chain.focus.isDecided(digestKey(id))) continue;
+      if (!this.#mempool.add(submission)) this.#out.event({ type: 'lapsed', id });
+    }
+  }
+
+  /** A range of commits was taken over: what is not decided by it is judged now, and rounds may be skipped once. */
+  #synced(): void {
+    this.#proposer?.synced(this.#nowMs);
+    for (const vertex of this.#chain.dag.all()) this.#consider(vertex);
   }
 
   // Blocks -------------------------------------------------------------------------------------------------------
 
   #verified(token: number, valid: boolean): void {
     const proven = this.#intake.verified(token, valid);
-    if (proven?.kind === 'entry') this.#service.certificateEntry(this.#nowMs, proven.valid);
+    if (proven?.kind === 'entry') this.#service.certificateEntry(this.#nowMs, proven.certificate, proven.valid);
     if (proven?.kind === 'block') this.#arrived(proven.block, proven.peer);
   }
 
@@ -205,47 +222,30 @@ class ConsensusCore implements Core {
     for (const { index } of block.header.commitVotes) this.#peers.sawIndex(author, index);
     this.#chain.observe(block);
     this.#chain.certify();
-    if (author === this.#self && !this.#isOwnPast(block)) return;
+    if (author === this.#self && !this.#proposer?.isRecorded(block.ref)) return;
     if (this.#service.deliver(this.#nowMs, block)) return;
     const { dag } = this.#chain;
     if (round > dag.highestRound + ROUND_WINDOW && !dag.isMissing(key)) return;
+    if (dag.isFull) this.#intake.refuse(peer, 'DAG_FULL', 'no more blocks are held until a leader is committed');
     const admission = dag.admit(block);
     if (admission.suspended && !this.#service.syncing)
-      this.#fetcher.want(dag.missingParentsOf(block), peer, this.#nowMs);
+      this.#fetcher.want(dag.missingParentsOf(block), author, peer, this.#nowMs);
     this.#admitted(admission);
-  }
-
-  /** An own block above the record, or another one in its round: the key is used elsewhere, or the disk is an old copy. */
-  #isOwnPast(block: VerifiedBlock): boolean {
-    const record = this.#photon?.record;
-    if (!this.#maySign || !record || block.ref.round < record.round) return true;
-    const isRecorded =
-      block.ref.round === record.round && block.ref.digest.every((byte, i) => byte === record.digest[i]);
-    if (isRecorded) return true;
-    this.#maySign = false;
-    this.#chain.halt(
-      'OWN_BLOCK_UNKNOWN',
-      'a block signed by this validator is not in its record: stop, the key is in use elsewhere or the disk is an old copy',
-      {
-        round: block.ref.round,
-      },
-    );
-    return false;
   }
 
   #admitted({ accepted, equivocations }: Admission): void {
     for (const vertex of accepted) {
       const { block } = vertex;
-      if (block.ref.author === this.#self && block.ref.round > (this.#newestOwn?.round ?? 0))
-        this.#newestOwn = block.ref;
       this.#peers.sawRound(block.ref.author, block.ref.round);
+      const isOwn = block.ref.author === this.#self;
+      if (isOwn) this.#proposer?.accepted(block.ref);
       if (!this.#started) {
-        if (block.ref.author === this.#self) this.#wasEmitted(block);
+        if (isOwn) this.#wasEmitted(block);
         continue;
       }
       this.#out.push({ type: 'store', block });
       this.#out.event({ type: 'accepted', block });
-      this.#consider(vertex);
+      if (!this.#service.adopting) this.#consider(vertex);
     }
     for (const [first, second] of equivocations) {
       this.#out.event({ type: 'equivocation', first: first.block, second: second.block });
@@ -271,31 +271,17 @@ class ConsensusCore implements Core {
 
   // Own blocks ---------------------------------------------------------------------------------------------------
 
-  #ownLast(): Ref {
-    return this.#photon?.last ?? (this.#committee.genesisRefs[0] as Ref);
-  }
-
-  #seal(block: Block): void {
-    if (!this.#photon) return;
-    this.#sealing = block;
-    this.#out.push({ type: 'seal', block, record: this.#photon.record });
-  }
-
   #sealed(digest: Uint8Array, signature: Uint8Array): void {
-    const block = this.#sealing;
-    if (!block || !this.#photon || !block.ref.digest.every((byte, i) => byte === digest[i])) return;
-    this.#sealing = null;
-    const signed = signBlock(block, signature);
-    const own = signed as Block as VerifiedBlock;
-    this.#lastOwn = signed;
-    this.#photon.sealed(block);
-    this.#pacemaker.ownRoundIs(block.ref.round);
+    const block = this.#proposer?.sealed(digest, signature);
+    if (!block) return;
+    const own = block as Block as VerifiedBlock;
     this.#chain.observe(own);
     this.#admitted(this.#chain.dag.admit(own));
     this.#chain.certify();
     const vertex = this.#chain.dag.get(refKey(block.ref));
     if (vertex) this.#out.event({ type: 'emitted', block: vertex.block });
-    this.#out.send('all', { kind: 'block', bytes: signed.bytes });
+    else if (block.ref.round <= this.#chain.dag.gcRound) this.#mempool.giveBack(block.proposals);
+    this.#out.send('all', { kind: 'block', bytes: block.bytes });
     this.#lastSentMs = this.#nowMs;
   }
 
@@ -304,7 +290,16 @@ class ConsensusCore implements Core {
     this.#chain.advance();
     if (this.#chain.prism.index !== this.#settledIndex) this.#afterCommit();
     this.#service.follow(this.#nowMs);
-    const wakes = [this.#emit(), this.#repeat(), this.#fetch(), this.#service.deadlineMs];
+    // What is being sealed is neither in the mempool nor in the DAG.
+    const need = (this.#proposer?.isSealing ?? false) || isNeeded(this.#chain, this.#mempool);
+    const emit = this.#service.syncing ? undefined : this.#proposer?.emit(this.#nowMs, need);
+    const wakes = [
+      emit ?? Number.POSITIVE_INFINITY,
+      this.#repeat(need),
+      this.#lapse(need),
+      this.#fetch(),
+      this.#service.deadlineMs,
+    ];
     const atMs = Math.min(...wakes);
     if (atMs !== this.#armedMs) {
       this.#armedMs = atMs;
@@ -317,82 +312,41 @@ class ConsensusCore implements Core {
     this.#settledIndex = prism.index;
     this.#pacemaker.committed();
     this.#wave.prune((vertex) => focus.isUndecided(vertex.block), dag.gcRound);
-    this.#lapse(prism.timestampMs);
   }
 
-  #lapse(commitTimeMs: number): void {
-    const { focus } = this.#chain;
-    for (const id of this.#mempool.lapse(this.#nowMs, commitTimeMs, (key) => focus.isOpen(key))) {
-      this.#out.event({ type: 'lapsed', id });
+  /**
+   * Reports what ran out without a decision; returns when to look again. Commit time says what did, and while nothing is
+   * left that could be decided the own clock.
+   */
+  #lapse(need: boolean): number {
+    const { focus, prism } = this.#chain;
+    const lookAtMs = need ? this.#lapsedMs + LAPSE_EVERY_MS : this.#mempool.nextExpiryMs + 1;
+    if (this.#nowMs >= lookAtMs) {
+      this.#lapsedMs = this.#nowMs;
+      const timeMs = need ? prism.timestampMs : this.#nowMs;
+      for (const id of this.#mempool.lapse(this.#nowMs, timeMs, (key) => focus.isOpen(key))) {
+        this.#out.event({ type: 'lapsed', id });
+      }
     }
-  }
-
-  #need(): boolean {
-    const { dag, focus, horizon } = this.#chain;
-    if (this.#mempool.size > 0 || focus.openCount > 0 || horizon.owesCertificate) return true;
-    for (const { block } of dag.uncommittedPayloads) if (focus.isUndecided(block)) return true;
-    return false;
-  }
-
-  #onlyOpinionsMissing(): boolean {
-    const { dag, focus, horizon } = this.#chain;
-    const moving = dag.uncommittedPayloads.size > 0 || dag.uncommittedVotes.size > 0 || focus.hasDeferred;
-    return (
-      !moving && this.#mempool.size === 0 && !horizon.owesCertificate && horizon.lag === 0 && !this.#wave.hasUncast
-    );
-  }
-
-  /** Builds the own next block if there is a reason and it is time; returns when to look again. */
-  #emit(): number {
-    const photon = this.#photon;
-    if (!photon || !this.#maySign || this.#sealing || this.#chain.halted || this.#service.syncing) {
-      return Number.POSITIVE_INFINITY;
-    }
-    const { round, jumping, waitUntilMs } = this.#nextRound(photon);
-    if (waitUntilMs > this.#nowMs) return waitUntilMs;
-    const need = this.#need();
-    const advice = this.#pacemaker.advise(this.#nowMs, {
-      round,
-      need,
-      jumping,
-      onlyOpinionsMissing: need && this.#onlyOpinionsMissing(),
-      forming: this.#wave.isForming(round),
-    });
-    if (!advice.create) return advice.wakeAtMs;
-    if (jumping) this.#mayJump = false;
-    if (jumping && this.#newestOwn) photon.resume(photon.record, this.#newestOwn);
-    this.#pacemaker.created(this.#nowMs);
-    const { block } = photon.build(round, this.#nowMs, this.#chain.horizon.lag < MAX_EXECUTION_LAG);
-    this.#seal(block);
-    return Number.POSITIVE_INFINITY;
-  }
-
-  /** The round of the own next block: the one after the last, or once after a start or a sync, where the others are. */
-  #nextRound(photon: Photon): { round: number; jumping: boolean; waitUntilMs: number } {
-    const { dag } = this.#chain;
-    const next = photon.record.round + 1;
-    if (!this.#mayJump) return { round: next, jumping: false, waitUntilMs: 0 };
-    const there = dag.highestQuorumRound() + 1;
-    // The others are further than the DAG shows: what is missing is on its way, and the jump is only one.
-    const behind = this.#peers.supportedRound() > dag.highestRound + 1;
-    const waitUntilMs = behind ? this.#startedMs + 4 * this.#local.leaderTimeoutMs : 0;
-    const jumping = there > next || (there === next && photon.last.round < next - 1);
-    return { round: jumping ? there : next, jumping, waitUntilMs };
+    return need ? Number.POSITIVE_INFINITY : this.#mempool.nextExpiryMs + 1;
   }
 
   /** Messages may have been lost: say the last word again and ask for what the others have. Returns when to look again. */
-  #repeat(): number {
+  #repeat(need: boolean): number {
     const { dag } = this.#chain;
     const behind = this.#peers.supportedRound() > dag.highestRound && !this.#service.syncing;
-    if (!behind && !this.#need()) return Number.POSITIVE_INFINITY;
-    if (this.#lastSentMs === Number.NEGATIVE_INFINITY) this.#lastSentMs = this.#nowMs;
-    const dueMs = this.#lastSentMs + this.#pacemaker.timeoutMs;
+    if ((!behind && !need) || this.#chain.halted) {
+      this.#reasonSinceMs = null;
+      return Number.POSITIVE_INFINITY;
+    }
+    this.#reasonSinceMs ??= this.#nowMs;
+    const dueMs = Math.max(this.#lastSentMs, this.#reasonSinceMs) + this.#pacemaker.timeoutMs;
     if (this.#nowMs < dueMs) return dueMs;
     this.#lastSentMs = this.#nowMs;
     this.#pacemaker.backOff();
-    this.#lapse(this.#chain.prism.timestampMs);
-    if (this.#lastOwn) this.#out.send('all', { kind: 'block', bytes: this.#lastOwn.bytes });
-    this.#service.askRounds('all', this.#photon?.record.round ?? 0);
+    const last = this.#proposer?.signed;
+    if (last) this.#out.send('all', { kind: 'block', bytes: last.bytes });
+    this.#service.askAround(this.#proposer?.round ?? 0);
     return this.#lastSentMs + this.#pacemaker.timeoutMs;
   }
 

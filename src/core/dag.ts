@@ -1,20 +1,23 @@
 /**
- * The DAG of accepted blocks and the waiting room of suspended ones: causal order and nothing else. Who links whom lives
+ * The DAG of accepted blocks, with a waiting room for suspended ones: causal order and nothing else. Who links whom lives
  * in the kernel's arena; this file maps refs to handles and keeps the blocks themselves. Keys are whole refs, not digests:
  * a ref that pairs a known digest with another round or author names nothing, and must never be resolved.
  */
 import { PqError } from '../errors.ts';
 import type { DagKernel, Kernels } from '../wasm/kernels.ts';
-import { compareRefs, refKey } from './block.ts';
+import { refKey } from './block.ts';
 import { type Committee, StakeSet } from './committee.ts';
-import { GC_DEPTH_ROUNDS, MAX_DAG_BLOCKS, MAX_SUSPENDED_PER_AUTHOR } from './limits.ts';
+import { GC_DEPTH_ROUNDS, MAX_BLOCKS_PER_SLOT, MAX_COMMIT_BLOCKS, MAX_DAG_BLOCKS } from './limits.ts';
 import type { AcceptedBlock, Block, Ref, VerifiedBlock } from './types.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 /** A block in the DAG. */
 export interface Vertex {
   readonly key: string;
   readonly block: AcceptedBlock;
   readonly handle: number;
+  /** Authors whose blocks of the next round link this one: votes, where this is a leader. */
+  readonly supporters: StakeSet;
   committed: boolean;
   /** In the causal history of the own newest block. */
   linked: boolean;
@@ -23,17 +26,6 @@ export interface Vertex {
 interface RoundOfBlocks {
   readonly authors: StakeSet;
   readonly slots: Map<number, Vertex[]>;
-}
-
-interface Suspended {
-  readonly block: VerifiedBlock;
-  /** Keys of the parents that are not accepted yet. */
-  readonly missing: Set<string>;
-}
-
-interface MissingParent {
-  readonly ref: Ref;
-  readonly children: Set<string>;
 }
 
 /** What came of handing a block to the DAG. */
@@ -50,23 +42,25 @@ export class Dag {
   readonly #committee: Committee;
   readonly #kernel: DagKernel;
   readonly #vertices = new Map<string, Vertex>();
-  readonly #byHandle: Vertex[] = [];
+  readonly #byHandle: (Vertex | undefined)[] = [];
   readonly #rounds = new Map<number, RoundOfBlocks>();
   readonly #newest: (Vertex | undefined)[];
-  readonly #suspended = new Map<string, Suspended>();
-  readonly #suspendedOf: number[];
-  readonly #missing = new Map<string, MissingParent>();
+  readonly #waiting: WaitingRoom;
+  readonly #maxBlocks: number;
   /** Accepted, not committed, and carrying something that must be. */
   readonly uncommittedPayloads = new Set<Vertex>();
   readonly uncommittedVotes = new Set<Vertex>();
   #gcRound = 0;
   #highestRound = 0;
+  #accepted = 0;
 
-  constructor(kernels: Kernels, committee: Committee) {
+  /** `maxBlocks`: accepted blocks, of which {@link MAX_COMMIT_BLOCKS} are kept for what certified commits bring. */
+  constructor(kernels: Kernels, committee: Committee, maxBlocks: number = MAX_DAG_BLOCKS) {
     this.#committee = committee;
-    this.#kernel = kernels.createDag({ stakes: committee.stakes, quorum: committee.quorum, maxBlocks: MAX_DAG_BLOCKS });
+    this.#kernel = kernels.createDag({ stakes: committee.stakes, quorum: committee.quorum, maxBlocks });
     this.#newest = new Array(committee.size).fill(undefined);
-    this.#suspendedOf = new Array(committee.size).fill(0);
+    this.#waiting = new WaitingRoom(committee.size);
+    this.#maxBlocks = maxBlocks;
   }
 
   get kernel(): DagKernel {
@@ -82,7 +76,15 @@ export class Dag {
     return this.#vertices.size;
   }
   get suspendedCount(): number {
-    return this.#suspended.size;
+    return this.#waiting.size;
+  }
+  /** Blocks accepted so far, those that were freed included: while it stands, the commit rule has nothing new to say. */
+  get acceptedCount(): number {
+    return this.#accepted;
+  }
+  /** True when only certified commits may still put blocks in, until gcRound advances. */
+  get isFull(): boolean {
+    return this.size + MAX_COMMIT_BLOCKS >= this.#maxBlocks;
   }
 
   get(key: string): Vertex | undefined {
@@ -90,19 +92,23 @@ export class Dag {
   }
   /** True when nothing about this block is left to do: accepted or waiting for parents. */
   holds(key: string): boolean {
-    return this.#vertices.has(key) || this.#suspended.has(key);
+    return this.#vertices.has(key) || this.#waiting.has(key);
   }
   /** A block whose signature was checked, accepted or waiting for parents. */
   verified(key: string): VerifiedBlock | undefined {
-    return (this.#vertices.get(key)?.block as unknown as VerifiedBlock) ?? this.#suspended.get(key)?.block;
+    return (this.#vertices.get(key)?.block as unknown as VerifiedBlock) ?? this.#waiting.block(key);
   }
   /** True when a suspended block waits for this one. */
   isMissing(key: string): boolean {
-    return this.#missing.has(key);
+    return this.#waiting.isMissing(key);
   }
-  /** Parents that suspended blocks wait for and that are not themselves suspended. */
-  *missingRefs(): Iterable<Ref> {
-    for (const [key, entry] of this.#missing) if (!this.#suspended.has(key)) yield entry.ref;
+  /** What suspended blocks of `author` wait for and that is not suspended itself. */
+  absentFor(author: number): ReadonlyMap<string, Ref> {
+    return this.#waiting.absentFor(author);
+  }
+  /** True when enough different blocks of this slot are held, accepted or suspended. */
+  isSlotFull(round: number, author: number): boolean {
+    return this.slot(round, author).length + this.#waiting.countAt(round, author) >= MAX_BLOCKS_PER_SLOT;
   }
   newestOf(author: number): Vertex | undefined {
     return this.#newest[author];
@@ -131,12 +137,16 @@ export class Dag {
     return 0;
   }
 
-  /** Accepts a block whose parents are all here, and whatever waited for it; else suspends it. */
+  /** Accepts a block whose parents are all here, and whatever waited for it; else suspends it, while there is room. */
   admit(block: VerifiedBlock): Admission {
     const key = refKey(block.ref);
-    if (this.holds(key) || block.ref.round <= this.#gcRound) return NOTHING;
+    const { round, author } = block.ref;
+    if (this.holds(key) || round <= this.#gcRound || this.isFull) return NOTHING;
     const missing = this.missingParentsOf(block);
-    if (missing.length > 0) return this.#suspend(key, block, missing) ? { ...NOTHING, suspended: true } : NOTHING;
+    if (missing.length > 0) {
+      const held = this.slot(round, author).length;
+      return this.#waiting.suspend(block, missing, held) ? { ...NOTHING, suspended: true } : NOTHING;
+    }
     return this.#acceptAll([block]);
   }
 
@@ -147,7 +157,7 @@ export class Dag {
   insertCommitted(block: VerifiedBlock): Admission {
     const key = refKey(block.ref);
     const held = this.#vertices.get(key);
-    const admission = held ? NOTHING : this.#acceptAll([block]);
+    const admission = held ? NOTHING : this.#acceptAll([block], true);
     const vertex = held ?? this.#vertices.get(key);
     if (vertex) {
       this.#kernel.markCommitted(vertex.handle);
@@ -210,18 +220,20 @@ export class Dag {
     const gcRound = Math.max(this.#gcRound, leaderRound - GC_DEPTH_ROUNDS);
     if (gcRound === this.#gcRound) return { admission: NOTHING, dropped: [] };
     const dropped: Vertex[] = [];
+    const freed = this.#waiting.collect(this.#gcRound + 1, gcRound);
     for (let round = this.#gcRound + 1; round <= gcRound; round++) {
       for (const vertex of this.blocksOfRound(round)) {
         if (!vertex.committed) dropped.push(vertex);
         this.#settle(vertex);
         this.#vertices.delete(vertex.key);
+        this.#byHandle[vertex.handle] = undefined;
         if (this.#newest[vertex.block.ref.author] === vertex) this.#newest[vertex.block.ref.author] = undefined;
       }
       this.#rounds.delete(round);
     }
     this.#gcRound = gcRound;
     this.#kernel.collect(gcRound);
-    return { admission: this.#retrySuspended(), dropped };
+    return { admission: freed.length > 0 ? this.#acceptAll(freed) : NOTHING, dropped };
   }
 
   #settle(vertex: Vertex): void {
@@ -235,67 +247,19 @@ export class Dag {
     return block.header.parents.filter((parent) => parent.round > this.#gcRound && !this.#vertices.has(refKey(parent)));
   }
 
-  #suspend(key: string, block: VerifiedBlock, missing: readonly Ref[]): boolean {
-    const author = block.ref.author;
-    const count = this.#suspendedOf[author] ?? 0;
-    // A block that others wait for is always taken: refusing it would stop them for ever.
-    if (count >= MAX_SUSPENDED_PER_AUTHOR && !this.#missing.has(key)) return false;
-    this.#suspendedOf[author] = count + 1;
-    const keys = new Set<string>();
-    for (const ref of missing) {
-      const parentKey = refKey(ref);
-      keys.add(parentKey);
-      const entry = this.#missing.get(parentKey) ?? { ref, children: new Set<string>() };
-      entry.children.add(key);
-      this.#missing.set(parentKey, entry);
-    }
-    this.#suspended.set(key, { block, missing: keys });
-    return true;
-  }
-
-  #unsuspend(key: string): VerifiedBlock | undefined {
-    const entry = this.#suspended.get(key);
-    if (!entry) return undefined;
-    this.#suspended.delete(key);
-    this.#suspendedOf[entry.block.ref.author]! -= 1;
-    for (const parentKey of entry.missing) {
-      const missing = this.#missing.get(parentKey);
-      missing?.children.delete(key);
-      if (missing?.children.size === 0) this.#missing.delete(parentKey);
-    }
-    return entry.block;
-  }
-
-  #acceptAll(blocks: readonly VerifiedBlock[]): Admission {
+  #acceptAll(blocks: readonly VerifiedBlock[], committed = false): Admission {
     const accepted: Vertex[] = [];
     const equivocations: (readonly [Vertex, Vertex])[] = [];
     const queue = [...blocks];
-    for (let next = queue.shift(); next; next = queue.shift()) {
+    for (let next = queue.pop(); next; next = queue.pop()) {
+      if (this.isFull && !committed) continue;
       const vertex = this.#insert(next);
       const twin = this.slot(next.ref.round, next.ref.author).find((other) => other !== vertex);
       if (twin) equivocations.push([twin, vertex]);
       accepted.push(vertex);
-      this.#unsuspend(vertex.key);
-      queue.push(...this.#released(vertex.key));
+      queue.push(...this.#waiting.accepted(vertex.key));
     }
     return { accepted, equivocations, suspended: false };
-  }
-
-  /** Suspended blocks whose last missing parent was this one. */
-  #released(key: string): VerifiedBlock[] {
-    const entry = this.#missing.get(key);
-    if (!entry) return [];
-    this.#missing.delete(key);
-    const free: VerifiedBlock[] = [];
-    for (const child of entry.children) {
-      const suspended = this.#suspended.get(child);
-      if (!suspended) continue;
-      suspended.missing.delete(key);
-      if (suspended.missing.size > 0) continue;
-      const block = this.#unsuspend(child);
-      if (block) free.push(block);
-    }
-    return free;
   }
 
   #insert(block: VerifiedBlock): Vertex {
@@ -303,11 +267,20 @@ export class Dag {
     const parents: number[] = [];
     for (const parent of block.header.parents) {
       const vertex = this.#vertices.get(refKey(parent));
-      if (vertex) parents.push(vertex.handle);
+      if (!vertex) continue;
+      parents.push(vertex.handle);
+      if (parent.round === round - 1) vertex.supporters.add(author);
     }
     const handle = this.#kernel.insert(round, author, digest, parents);
-    const accepted = block as unknown as AcceptedBlock;
-    const vertex: Vertex = { key: refKey(block.ref), block: accepted, handle, committed: false, linked: false };
+    const vertex: Vertex = {
+      key: refKey(block.ref),
+      block: block as unknown as AcceptedBlock,
+      handle,
+      supporters: new StakeSet(this.#committee),
+      committed: false,
+      linked: false,
+    };
+    this.#accepted += 1;
     this.#vertices.set(vertex.key, vertex);
     this.#byHandle[handle] = vertex;
     const of = this.#rounds.get(round) ?? { authors: new StakeSet(this.#committee), slots: new Map() };
@@ -321,24 +294,5 @@ export class Dag {
     if (block.proposals.length > 0) this.uncommittedPayloads.add(vertex);
     if (block.header.votes.length > 0) this.uncommittedVotes.add(vertex);
     return vertex;
-  }
-
-  #retrySuspended(): Admission {
-    const ready: VerifiedBlock[] = [];
-    for (const [key, entry] of [...this.#suspended]) {
-      if (entry.block.ref.round <= this.#gcRound) {
-        this.#unsuspend(key);
-        continue;
-      }
-      const missing = this.missingParentsOf(entry.block);
-      if (missing.length < entry.missing.size) {
-        const block = this.#unsuspend(key);
-        if (!block) continue;
-        if (missing.length === 0) ready.push(block);
-        else this.#suspend(key, block, missing);
-      }
-    }
-    ready.sort((a, b) => compareRefs(a.ref, b.ref));
-    return ready.length > 0 ? this.#acceptAll(ready) : NOTHING;
   }
 }

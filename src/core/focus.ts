@@ -17,6 +17,7 @@ import {
   MAX_CLAIMED_KEYS,
   MAX_KEYS_PER_PROPOSAL,
   MAX_OPEN_PROPOSALS,
+  MAX_REMEMBERED_IDS,
   OPEN_ROUNDS_MIN,
 } from './limits.ts';
 import type { OrderedCommit } from './prism.ts';
@@ -161,7 +162,7 @@ export class Focus {
 
   /** At a bound nothing more is opened, on every node alike; the client sees it lapse. */
   #isFull(): boolean {
-    if (this.#open.size >= MAX_OPEN_PROPOSALS) return true;
+    if (this.#open.size >= MAX_OPEN_PROPOSALS || this.#decided.size >= MAX_REMEMBERED_IDS) return true;
     return this.#claims.size + this.#openKeys + MAX_KEYS_PER_PROPOSAL > MAX_CLAIMED_KEYS;
   }
 

@@ -53,8 +53,16 @@ export interface ExecutedCommit {
 }
 
 interface DigestVotes {
+  readonly digest: CommitDigest;
   readonly stakes: StakeSet;
   readonly blocks: Map<number, Block>;
+}
+
+/** What is stated of one commit. */
+interface IndexVotes {
+  /** Whoever stated anything: only the first digest of an author counts, so that one author cannot make this grow. */
+  readonly voters: StakeSet;
+  readonly byDigest: Map<string, DigestVotes>;
 }
 
 export class Horizon {
@@ -63,10 +71,13 @@ export class Horizon {
   readonly #queue: PendingCommit[] = [];
   /** Own digests from the last certified commit on. */
   readonly #executed = new Map<number, { commit: Commit; digest: CommitDigest }>();
-  readonly #votes = new Map<number, Map<string, DigestVotes>>();
+  readonly #votes = new Map<number, IndexVotes>();
   /** The highest commit each author claims to have executed. */
   readonly #claimed: number[];
   #unlisted: CommitVote[] = [];
+  /** Commits up to here were listed by own headers, of before a restart too. */
+  #listedIndex = 0;
+  #diverging: number | undefined;
   #executedIndex = 0;
   #lastDigest: CommitDigest;
   #certifiedIndex = 0;
@@ -147,8 +158,9 @@ export class Horizon {
     this.#executedIndex = pending.index;
     this.#lastDigest = digest;
     this.#executed.set(pending.index, { commit, digest });
-    this.#unlisted.push({ index: pending.index, digest });
+    if (pending.index > this.#listedIndex) this.#unlisted.push({ index: pending.index, digest });
     if (this.#unlisted.length > MAX_COMMIT_VOTES) this.#unlisted.shift();
+    this.#lookForDivergence(pending.index);
     const asExpected = pending.expected === null || equalBytes(pending.expected, digest);
     return { commit, digest, pending, asExpected };
   }
@@ -159,23 +171,33 @@ export class Horizon {
     for (const { index, digest } of block.header.commitVotes) {
       this.#claimed[author] = Math.max(this.#claimed[author] ?? 0, index);
       if (index <= this.#certifiedIndex || index > this.#executedIndex + COMMIT_VOTE_WINDOW) continue;
-      const byDigest = this.#votes.get(index) ?? new Map<string, DigestVotes>();
-      this.#votes.set(index, byDigest);
-      // Only the first digest an author states for an index counts: one author cannot make this map grow.
-      if ([...byDigest.values()].some((votes) => votes.stakes.has(author))) continue;
+      const votes = this.#votesOn(index);
+      if (!votes.voters.add(author)) continue;
       const key = digestKey(digest);
-      const votes = byDigest.get(key) ?? { stakes: new StakeSet(this.#committee), blocks: new Map<number, Block>() };
-      byDigest.set(key, votes);
-      votes.stakes.add(author);
-      votes.blocks.set(author, block);
+      let same = votes.byDigest.get(key);
+      if (!same) {
+        same = { digest, stakes: new StakeSet(this.#committee), blocks: new Map() };
+        votes.byDigest.set(key, same);
+      }
+      same.stakes.add(author);
+      same.blocks.set(author, block);
+      this.#lookForDivergence(index);
     }
+  }
+
+  #votesOn(index: number): IndexVotes {
+    const known = this.#votes.get(index);
+    if (known) return known;
+    const fresh: IndexVotes = { voters: new StakeSet(this.#committee), byDigest: new Map() };
+    this.#votes.set(index, fresh);
+    return fresh;
   }
 
   /** The newest own commit that a quorum now agrees with, if it is newer than the last certified one. */
   certify(): Certificate | undefined {
     for (let index = this.#executedIndex; index > this.#certifiedIndex; index--) {
       const own = this.#executed.get(index);
-      const votes = own && this.#votes.get(index)?.get(digestKey(own.digest));
+      const votes = own && this.#votes.get(index)?.byDigest.get(digestKey(own.digest));
       if (!votes || votes.stakes.stake < this.#committee.quorum) continue;
       const blocks = [...votes.blocks.entries()].sort(([a], [b]) => a - b).map(([, block]) => block);
       this.#certifiedUpTo(index);
@@ -190,27 +212,32 @@ export class Horizon {
   }
 
   /** An index at which more than f stake states another digest than the own one, or undefined. */
-  divergence(): number | undefined {
-    for (const [index, byDigest] of this.#votes) {
-      const own = this.#executed.get(index);
-      if (!own) continue;
-      const ownKey = digestKey(own.digest);
-      let against = 0;
-      for (const [key, votes] of byDigest) if (key !== ownKey) against += votes.stakes.stake;
-      if (against > this.#committee.faulty) return index;
+  get diverging(): number | undefined {
+    return this.#diverging;
+  }
+
+  #lookForDivergence(index: number): void {
+    const own = this.#executed.get(index);
+    const votes = this.#votes.get(index);
+    if (!own || !votes) return;
+    let against = 0;
+    for (const { digest, stakes } of votes.byDigest.values()) {
+      if (!equalBytes(digest, own.digest)) against += stakes.stake;
     }
-    return undefined;
+    if (against > this.#committee.faulty) this.#diverging ??= index;
   }
 
   /** The newest commits no own header lists yet, ascending. They count as listed from now on. */
   takeVotes(): CommitVote[] {
     const votes = this.#unlisted;
     this.#unlisted = [];
+    this.#listedIndex = votes.at(-1)?.index ?? this.#listedIndex;
     return votes;
   }
 
   /** Commits up to `index` were listed by a header signed before a restart. */
   listedUpTo(index: number): void {
+    this.#listedIndex = Math.max(this.#listedIndex, index);
     this.#unlisted = this.#unlisted.filter((vote) => vote.index > index);
   }
 

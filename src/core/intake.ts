@@ -8,7 +8,7 @@ import { decodeBlock, HEADER_CONTEXT, refKey } from './block.ts';
 import { entryDigest } from './certificate.ts';
 import type { Committee } from './committee.ts';
 import type { Dag } from './dag.ts';
-import { MAX_BLOCKS_PER_SLOT, MAX_VERIFYING_PER_PEER } from './limits.ts';
+import { MAX_VERIFYING_PER_PEER } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import type { CommitSync } from './sync.ts';
 import type { AuthorIndex, Certificate, SignedBlock, VerifiedBlock } from './types.ts';
@@ -109,7 +109,7 @@ export class Intake {
       this.refuse(peer, 'PEER_BUSY', 'a peer sends blocks faster than they can be verified');
       return true;
     }
-    if (this.#dag.slot(round, author).length >= MAX_BLOCKS_PER_SLOT) {
+    if (this.#dag.isSlotFull(round, author)) {
       this.refuse(peer, 'BLOCK_SLOT_FULL', 'one author signed more blocks of one round than are looked at');
       return true;
     }

@@ -25,8 +25,12 @@ export const ROUND_WINDOW = 500;
 export const MAX_BLOCKS_PER_SLOT = 2;
 /** Suspended blocks held per author. */
 export const MAX_SUSPENDED_PER_AUTHOR = 256;
+/** The same, where other blocks wait for the block: an honest author has one per round, so this many rounds without a commit. */
+export const MAX_SUSPENDED_NEEDED_PER_AUTHOR = 4096;
 /** Refs in one block request, and blocks in one answer. */
 export const MAX_FETCH_REFS = 64;
+/** Peers asked at once for whole rounds, in turn: each may answer with many blocks. */
+export const MAX_ROUND_ASKS = 4;
 /** Missing blocks asked for at once, over all peers. */
 export const MAX_FETCHES_IN_FLIGHT = 256;
 /** Commits in one answer of commit sync. */
@@ -61,6 +65,8 @@ export const MAX_VERIFYING_PER_PEER = 512;
 export const MAX_VOTES_BYTES = 14 * 1024;
 /** Proposals open at once: opened by a commit and not decided. */
 export const MAX_OPEN_PROPOSALS = 1 << 17;
+/** Decided ids remembered at once (an id is forgotten at its expiry). */
+export const MAX_REMEMBERED_IDS = 1 << 21;
 /** Conflict keys claimed at once (claims end with the claimer's expiry). */
 export const MAX_CLAIMED_KEYS = 1 << 22;
 /** Commits ordered and not executed above which an honest proposer sends no payload. */

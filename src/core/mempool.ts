@@ -77,21 +77,28 @@ export class Mempool {
     this.#emitted.delete(idKey);
   }
 
+  /** The earliest expiry of what was emitted; Infinity when nothing is owed. Costs a walk: ask while it is quiet. */
+  get nextExpiryMs(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { proposal } of this.#emitted.values()) next = Math.min(next, proposal.proposal.expiryMs);
+    return next;
+  }
+
   /**
-   * Removes what has run out without a decision: what waits, when `nowMs` (this node's clock: nobody else has it) is past
-   * its expiry; what was emitted, when commit time is, unless it is open.
+   * Removes what has run out without a decision and is not open: what waits, when `nowMs` (this node's clock: nobody else
+   * has it) is past its expiry; what was emitted, when `commitTimeMs` is.
    */
   lapse(nowMs: number, commitTimeMs: number, isOpen: (idKey: string) => boolean): ProposalId[] {
     const lapsed: ProposalId[] = [];
-    for (const [key, { proposal }] of this.#waiting) {
-      if (nowMs <= proposal.proposal.expiryMs) continue;
-      lapsed.push(proposal.id);
-      this.settle(key);
-    }
-    for (const [key, { proposal }] of this.#emitted) {
-      if (commitTimeMs <= proposal.proposal.expiryMs || isOpen(key)) continue;
-      lapsed.push(proposal.id);
-      this.settle(key);
+    for (const [list, timeMs] of [
+      [this.#waiting, nowMs],
+      [this.#emitted, commitTimeMs],
+    ] as const) {
+      for (const [key, { proposal }] of list) {
+        if (timeMs <= proposal.proposal.expiryMs || isOpen(key)) continue;
+        lapsed.push(proposal.id);
+        this.settle(key);
+      }
     }
     return lapsed;
   }

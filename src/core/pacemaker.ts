@@ -2,9 +2,8 @@
  * The pacemaker: whether there is a reason for the own next block, and when it is time. Without a reason the network is
  * silent. A validator never skips own rounds, but for the one exception after a start or a commit sync.
  */
-import { refKey } from './block.ts';
-import { type Committee, type LeaderSchedule, StakeSet } from './committee.ts';
-import type { Dag, Vertex } from './dag.ts';
+import type { Committee, LeaderSchedule } from './committee.ts';
+import type { Dag } from './dag.ts';
 import { LEADER_ACTIVE_ROUNDS, MAX_TIMEOUT_FACTOR } from './limits.ts';
 import type { LocalParameters } from './options.ts';
 
@@ -35,7 +34,7 @@ export class Pacemaker {
   /** Since when it would have been time, but for opinions being formed. */
   #grace: { readonly round: number; readonly sinceMs: number } | null = null;
   #lastCreatedMs = Number.NEGATIVE_INFINITY;
-  #timeoutFactor = 1;
+  #timeoutPercent = 100;
 
   constructor(dag: Dag, committee: Committee, schedule: LeaderSchedule, local: LocalParameters) {
     this.#dag = dag;
@@ -46,11 +45,11 @@ export class Pacemaker {
 
   /** The leader timeout as it is now, backed off. Milliseconds. */
   get timeoutMs(): number {
-    return this.#local.leaderTimeoutMs * this.#timeoutFactor;
+    return (this.#local.leaderTimeoutMs * this.#timeoutPercent) / 100;
   }
 
   committed(): void {
-    this.#timeoutFactor = 1;
+    this.#timeoutPercent = 100;
   }
 
   created(nowMs: number): void {
@@ -61,7 +60,7 @@ export class Pacemaker {
 
   /** One leader timeout passed without a commit while there was need. */
   backOff(): void {
-    this.#timeoutFactor = Math.min(MAX_TIMEOUT_FACTOR, this.#timeoutFactor * 1.5);
+    this.#timeoutPercent = Math.min(100 * MAX_TIMEOUT_FACTOR, Math.ceil((this.#timeoutPercent * 3) / 2));
   }
 
   advise(nowMs: number, situation: Situation): Advice {
@@ -125,29 +124,17 @@ export class Pacemaker {
     return stake;
   }
 
-  /** Voted by a quorum, skipped by one, or beyond both whoever still speaks: then waiting decides nothing. */
+  /**
+   * Voted by a quorum, skipped by one, or beyond both whoever still speaks: then waiting decides nothing. An equivocator
+   * that links and does not link a leader counts here for it; only the commit rule must be exact.
+   */
   #isSettled(round: number, author: number, awaited: number): boolean {
-    const leaders = this.#dag.slot(round, author);
-    const against = leaders.map(() => new StakeSet(this.#committee));
-    const nobody = new StakeSet(this.#committee);
-    const votes = leaders.map(() => new StakeSet(this.#committee));
-    for (const vertex of this.#dag.blocksOfRound(round + 1)) {
-      nobody.add(vertex.block.ref.author);
-      for (const [i, leader] of leaders.entries()) {
-        (links(vertex, leader) ? votes[i] : against[i])?.add(vertex.block.ref.author);
-      }
-    }
     const { quorum } = this.#committee;
-    const most = Math.max(0, ...votes.map((set) => set.stake));
-    const least = leaders.length === 0 ? nobody.stake : Math.min(...against.map((set) => set.stake));
-    if (most >= quorum || least >= quorum) return true;
-    return most + awaited < quorum && least + awaited < quorum;
+    const all = this.#dag.stakeAt(round + 1);
+    let most = 0;
+    for (const { supporters } of this.#dag.slot(round, author)) most = Math.max(most, supporters.stake);
+    const against = all - most;
+    if (most >= quorum || against >= quorum) return true;
+    return most + awaited < quorum && against + awaited < quorum;
   }
-}
-
-function links(child: Vertex, parent: Vertex): boolean {
-  const { author, round } = parent.block.ref;
-  return child.block.header.parents.some(
-    (ref) => ref.author === author && ref.round === round && refKey(ref) === parent.key,
-  );
 }

@@ -10,6 +10,9 @@ export class PeerTable {
   readonly #up = new Set<AuthorIndex>();
   readonly #rounds: number[];
   readonly #indexes: number[];
+  /** Undefined when a claim has changed since. */
+  #supportedRound: number | undefined;
+  #supportedIndex: number | undefined;
 
   constructor(committee: Committee) {
     this.#committee = committee;
@@ -27,15 +30,16 @@ export class PeerTable {
   up(): AuthorIndex[] {
     return [...this.#up].sort((a, b) => a - b);
   }
-  isUp(peer: AuthorIndex): boolean {
-    return this.#up.has(peer);
-  }
 
   sawRound(author: number, round: number): void {
-    this.#rounds[author] = Math.max(this.#rounds[author] ?? 0, round);
+    if (round <= (this.#rounds[author] ?? 0)) return;
+    this.#rounds[author] = round;
+    this.#supportedRound = undefined;
   }
   sawIndex(author: number, index: number): void {
-    this.#indexes[author] = Math.max(this.#indexes[author] ?? 0, index);
+    if (index <= (this.#indexes[author] ?? 0)) return;
+    this.#indexes[author] = index;
+    this.#supportedIndex = undefined;
   }
   indexOf(author: number): number {
     return this.#indexes[author] ?? 0;
@@ -43,11 +47,13 @@ export class PeerTable {
 
   /** The highest round that authors of stake ≥ V have reached. */
   supportedRound(): number {
-    return this.#supported(this.#rounds);
+    this.#supportedRound ??= this.#supported(this.#rounds);
+    return this.#supportedRound;
   }
   /** The highest commit that authors of stake ≥ V have executed. */
   supportedIndex(): number {
-    return this.#supported(this.#indexes);
+    this.#supportedIndex ??= this.#supported(this.#indexes);
+    return this.#supportedIndex;
   }
 
   #supported(values: readonly number[]): number {

@@ -62,8 +62,8 @@ export class Photon {
     this.#last = block.ref;
   }
 
-  /** Builds the unsigned block of `round` and the record to sign it under. */
-  build(round: number, nowMs: number, withPayload: boolean): { readonly block: Block; readonly record: SignedRecord } {
+  /** Builds the unsigned block of `round`; from then on the record names it. */
+  build(round: number, nowMs: number, withPayload: boolean): Block {
     const { kernels, committee, self, modelId, dag, wave, horizon, mempool } = this.#parts;
     const parents = this.#parents(round);
     dag.link(parents.vertices);
@@ -94,7 +94,7 @@ export class Photon {
       votedIndex: voted.index,
       votedDigest: voted.digest,
     };
-    return { block, record: this.#record };
+    return block;
   }
 
   /** Own newest first, then per author the newest accepted block of an earlier round that is not in the own history. */

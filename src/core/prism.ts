@@ -3,6 +3,7 @@
  * (Mysticeti, arXiv 2310.14821): votes for a leader of round R are links from R + 1, certificates are blocks of R + 2.
  */
 import { PqError } from '../errors.ts';
+import type { DecidedSlot } from '../wasm/kernels.ts';
 import { refKey } from './block.ts';
 import type { Committee, LeaderSchedule } from './committee.ts';
 import type { Admission, Dag, Vertex } from './dag.ts';
@@ -26,6 +27,11 @@ export class Prism {
   #offset = 0;
   #index = 0;
   #timestampMs: number;
+  /** What the last look at the DAG decided, and how much of it was taken. New blocks never change a decision. */
+  #decided: readonly DecidedSlot[] = [];
+  #taken = 0;
+  /** Blocks the DAG had accepted then: without a new one the rule has nothing new to say. */
+  #seenBlocks = -1;
 
   constructor(dag: Dag, committee: Committee, schedule: LeaderSchedule) {
     this.#dag = dag;
@@ -43,14 +49,16 @@ export class Prism {
     return this.#timestampMs;
   }
 
-  /** The next commit the DAG allows, or undefined. The caller records it with {@link Dag.collect} before asking again. */
+  /**
+   * The next commit the DAG allows, or undefined. The caller records it with {@link Dag.collect} before asking again.
+   * Throws `DAG_TWO_COMMITS` when more than f stake is faulty.
+   */
   next(): OrderedCommit | undefined {
-    // A slot is decided by blocks two rounds above it, or skipped by a quorum one round above it.
-    while (this.#dag.hasQuorumAt(this.#round + 1)) {
-      const slot = this.#decideFirst();
-      if (!slot) return undefined;
-      if (slot === 'skip') continue;
-      return this.#record(slot, this.#dag.linearize(slot));
+    for (let slot = this.#nextSlot(); slot; slot = this.#nextSlot()) {
+      this.#moveBehind(slot.round, slot.offset);
+      if (slot.status === 'skip') continue;
+      const leader = this.#dag.byHandle(slot.block);
+      return this.#record(leader, this.#dag.linearize(leader));
     }
     return undefined;
   }
@@ -71,20 +79,37 @@ export class Prism {
       throw new PqError('COMMIT_BLOCKS', 'the blocks of a commit do not end in its leader', { index: commit.index });
     }
     this.#moveBehind(commit.leader.round, offset);
+    this.#decided = [];
+    this.#taken = 0;
+    this.#seenBlocks = -1;
     const ordered = this.#record(vertex, blocks as readonly Block[] as readonly AcceptedBlock[]);
     return { commit: ordered, admissions };
   }
 
-  #decideFirst(): Vertex | 'skip' | undefined {
+  /** The next slot, if it is decided. */
+  #nextSlot(): DecidedSlot | undefined {
+    if (this.#taken === this.#decided.length) this.#decide();
+    const slot = this.#decided[this.#taken];
+    if (slot) this.#taken += 1;
+    return slot;
+  }
+
+  /** Lets the rule look at every slot that is not decided yet; keeps the longest decided prefix. */
+  #decide(): void {
+    this.#decided = [];
+    this.#taken = 0;
+    const dag = this.#dag;
+    // A slot is decided by blocks two rounds above it, or skipped by a quorum one round above it.
+    if (dag.acceptedCount === this.#seenBlocks || !dag.hasQuorumAt(this.#round + 1)) return;
+    this.#seenBlocks = dag.acceptedCount;
     const perRound = this.#committee.parameters.leadersPerRound;
-    const leaders: number[] = [];
-    for (let round = this.#round; round <= this.#dag.highestRound; round++)
-      leaders.push(...this.#schedule.leaders(round));
-    const slots = this.#dag.kernel.decide(this.#round, this.#offset, Uint16Array.from(leaders), perRound);
-    const first = slots[0];
-    if (!first || first.status === 'undecided') return undefined;
-    this.#moveBehind(first.round, first.offset);
-    return first.status === 'skip' ? 'skip' : this.#dag.byHandle(first.block);
+    const leaders = new Uint16Array((dag.highestRound - this.#round + 1) * perRound);
+    for (let round = this.#round; round <= dag.highestRound; round++) {
+      leaders.set(this.#schedule.leaders(round), (round - this.#round) * perRound);
+    }
+    const slots = dag.kernel.decide(this.#round, this.#offset, leaders, perRound);
+    const end = slots.findIndex(({ status }) => status === 'undecided');
+    this.#decided = end < 0 ? slots : slots.slice(0, end);
   }
 
   #moveBehind(round: number, offset: number): void {

@@ -6,12 +6,12 @@ import { refKey } from './block.ts';
 import type { Chain } from './chain.ts';
 import type { Committee } from './committee.ts';
 import type { Intake } from './intake.ts';
-import { MAX_FETCH_REFS, SYNC_LAG_COMMITS } from './limits.ts';
+import { MAX_FETCH_REFS, MAX_ROUND_ASKS, SYNC_LAG_COMMITS } from './limits.ts';
 import { decodeMessage, type Message } from './messages.ts';
 import type { Outbox } from './outbox.ts';
 import type { PeerTable } from './peers.ts';
 import type { CommitSync } from './sync.ts';
-import type { AuthorIndex, CommitIndex, Ref, Round, VerifiedBlock } from './types.ts';
+import type { AuthorIndex, Certificate, CommitIndex, Ref, Round, VerifiedBlock } from './types.ts';
 
 export interface ServiceParts {
   readonly committee: Committee;
@@ -31,10 +31,15 @@ type Status = Extract<Message, { kind: 'status' }>;
 
 export class PeerService {
   readonly #parts: ServiceParts;
-  /** Peers whose last sync failed are asked last. */
-  #failures = new Map<AuthorIndex, number>();
+  /** Peers that failed in commit sync are asked last. */
+  readonly #failures = new Map<AuthorIndex, number>();
+  /** How often the blocks of the range at hand were asked for in vain. */
+  #late = 0;
+  /** Peers asked for rounds so far: they take turns. */
+  #asks = 0;
   /** The range that is being executed; the next one begins when it is done. */
   #adoptedIndex = 0;
+  #adopting = false;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
@@ -42,6 +47,10 @@ export class PeerService {
 
   get syncing(): boolean {
     return this.#parts.sync.active || this.#parts.chain.horizon.executedIndex < this.#adoptedIndex;
+  }
+  /** True while commits of a certified range enter the DAG: most of what they carry is decided a moment later. */
+  get adopting(): boolean {
+    return this.#adopting;
   }
   get deadlineMs(): number {
     return this.#parts.sync.deadlineMs;
@@ -60,17 +69,16 @@ export class PeerService {
     });
   }
 
-  peerDown(peer: AuthorIndex): void {
+  peerDown(nowMs: number, peer: AuthorIndex): void {
     this.#parts.peers.disconnected(peer);
-    if (this.#parts.sync.peer === peer) this.#fail(peer);
+    if (this.#parts.sync.peer === peer) this.#isLate(nowMs);
   }
 
-  message(nowMs: number, peer: AuthorIndex, bytes: Uint8Array): void {
-    const { intake } = this.#parts;
-    intake.guarded(peer, () => this.#dispatch(nowMs, peer, decodeMessage(bytes)));
+  message(peer: AuthorIndex, bytes: Uint8Array): void {
+    this.#parts.intake.guarded(peer, () => this.#dispatch(peer, decodeMessage(bytes)));
   }
 
-  #dispatch(nowMs: number, peer: AuthorIndex, message: Message): void {
+  #dispatch(peer: AuthorIndex, message: Message): void {
     switch (message.kind) {
       case 'block':
       case 'blockReply':
@@ -87,7 +95,7 @@ export class PeerService {
       case 'commitsReply': {
         const { sync, intake } = this.#parts;
         try {
-          if (sync.take(peer, message, nowMs + this.#parts.timeoutMs())) intake.certificate(peer, message.certificate);
+          if (sync.take(peer, message)) intake.certificate(peer, message.certificate);
         } catch (error) {
           this.#fail(peer);
           throw error;
@@ -108,10 +116,18 @@ export class PeerService {
   }
 
   /** Asks for blocks of rounds ≥ the highest that a quorum of blocks is held of, or `ownRound` if lower. */
-  askRounds(to: AuthorIndex | 'all', ownRound: number): void {
+  askRounds(to: AuthorIndex, ownRound: number): void {
     const { chain, out } = this.#parts;
     const fromRound = Math.max(1, Math.min(ownRound, chain.dag.highestQuorumRound())) as Round;
     out.send(to, { kind: 'fetchRounds', fromRound });
+  }
+
+  /** The same of the next few connected peers: each may answer with many blocks, and the next time others are asked. */
+  askAround(ownRound: number): void {
+    const up = this.#parts.peers.up();
+    for (let i = 0; i < Math.min(MAX_ROUND_ASKS, up.length); i++) {
+      this.askRounds(up[this.#asks++ % up.length] as AuthorIndex, ownRound);
+    }
   }
 
   #sendBlocks(peer: AuthorIndex, refs: readonly Ref[]): void {
@@ -146,63 +162,89 @@ export class PeerService {
   deliver(nowMs: number, block: VerifiedBlock): boolean {
     const { sync } = this.#parts;
     if (!sync.wants(refKey(block.ref))) return false;
-    if (sync.deliver(block, nowMs + this.#parts.timeoutMs())) this.#proceed();
+    if (sync.deliver(block)) this.#proceed(nowMs);
     return true;
   }
 
-  /** One signature of the certificate of a range was checked. */
-  certificateEntry(_nowMs: number, valid: boolean): void {
+  /** One signature of `certificate` was checked. That of a range that was given up says nothing of the one at hand. */
+  certificateEntry(nowMs: number, certificate: Certificate, valid: boolean): void {
     const { sync } = this.#parts;
     const peer = sync.peer;
-    if (peer === null) return;
+    if (peer === null || sync.certificate !== certificate) return;
     if (!valid) {
       this.#parts.intake.refuse(peer, 'SYNC_SIGNATURE', 'a certificate of a sync reply has a wrong signature');
       this.#fail(peer);
-    } else if (sync.signatureChecked()) this.#proceed();
+    } else if (sync.signatureChecked()) this.#proceed(nowMs);
   }
 
   /** Begins, gives up or goes on; called after every input. */
   follow(nowMs: number): void {
     const { sync, peers, chain, out } = this.#parts;
-    if (sync.active && nowMs >= sync.deadlineMs && sync.peer !== null) this.#fail(sync.peer);
+    if (sync.active && nowMs >= sync.deadlineMs) this.#isLate(nowMs);
     const { executedIndex, lag } = chain.horizon;
     if (this.syncing || lag > 0 || chain.halted) return;
     if (peers.supportedIndex() < executedIndex + SYNC_LAG_COMMITS) return;
-    const ahead = peers.up().filter((peer) => peers.indexOf(peer) > executedIndex);
-    ahead.sort((a, b) => (this.#failures.get(a) ?? 0) - (this.#failures.get(b) ?? 0) || a - b);
-    const peer = ahead[0];
+    const peer = this.#peersAhead(executedIndex)[0];
     if (peer === undefined) return;
+    this.#late = 0;
     out.send(peer, sync.start(peer, executedIndex + 1, nowMs + this.#parts.timeoutMs()));
   }
 
-  #proceed(): void {
+  /** Connected peers that say they have more than `index` commits: the most reliable first, the others in turn. */
+  #peersAhead(index: number): AuthorIndex[] {
+    const { peers, committee } = this.#parts;
+    const turn = (peer: AuthorIndex) => (peer + index + this.#late) % committee.size;
+    const failures = (peer: AuthorIndex) => this.#failures.get(peer) ?? 0;
+    const ahead = peers.up().filter((peer) => peers.indexOf(peer) > index);
+    return ahead.sort((a, b) => failures(a) - failures(b) || turn(a) - turn(b));
+  }
+
+  /** The peer asked last gave no answer in time. The blocks of a proven range may come from anybody else. */
+  #isLate(nowMs: number): void {
+    const { sync, chain } = this.#parts;
+    const peer = sync.peer as AuthorIndex;
+    this.#late += 1;
+    if (!sync.isProven || this.#late > 2 * this.#parts.committee.size) return this.#fail(peer);
+    this.#blame(peer);
+    const next = this.#peersAhead(chain.horizon.executedIndex)[0];
+    if (next === undefined) sync.stop();
+    else this.#askBlocks(next, nowMs);
+  }
+
+  #askBlocks(peer: AuthorIndex, nowMs: number): void {
     const { sync, chain, out } = this.#parts;
-    const { dag } = chain;
-    const held = (key: string) => dag.verified(key);
-    const missing = sync.missing(held);
-    if (missing.length > 0 && sync.peer !== null) {
-      out.send(sync.peer, { kind: 'fetchBlocks', refs: missing });
-      return;
-    }
-    const ready = sync.ready(held);
+    sync.askedOf(peer, nowMs + this.#parts.timeoutMs());
+    out.send(peer, { kind: 'fetchBlocks', refs: sync.missing((key) => chain.dag.verified(key)) });
+  }
+
+  #proceed(nowMs: number): void {
+    const { sync, chain, out } = this.#parts;
+    const peer = sync.peer as AuthorIndex;
+    if (sync.missing((key) => chain.dag.verified(key)).length > 0) return this.#askBlocks(peer, nowMs);
+    const ready = sync.ready();
     const certificate = sync.certificate;
-    const peer = sync.peer;
-    if (!ready || !certificate || peer === null) return;
+    if (!ready || !certificate) return;
     sync.stop();
     this.#failures.delete(peer);
+    this.#adopting = true;
     for (const { commit, digest, blocks } of ready) {
       if (commit.index <= chain.prism.index || chain.halted) continue;
       chain.adopt(commit, digest, blocks, false);
       this.#adoptedIndex = commit.index;
     }
+    this.#adopting = false;
     chain.adoptCertificate(certificate);
     this.#parts.synced();
     const index = (certificate.commits[0]?.index ?? 0) as CommitIndex;
     out.event({ type: 'synced', index, peer });
   }
 
-  #fail(peer: AuthorIndex): void {
+  #blame(peer: AuthorIndex): void {
     this.#failures.set(peer, (this.#failures.get(peer) ?? 0) + 1);
+  }
+
+  #fail(peer: AuthorIndex): void {
+    this.#blame(peer);
     this.#parts.sync.stop();
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Commit sync: how a node that is far behind follows. It takes a range of commits whose digests chain to a certified
- * one, fetches their blocks by ref, checks every signature, and adopts the commits in order.
+ * one, fetches their blocks by ref from whoever has them, checks every signature, and adopts the commits in order.
  */
 import { PqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
@@ -29,8 +29,12 @@ interface Range {
     readonly refs: readonly Ref[];
   }[];
   readonly certificate: Certificate;
+  /** Blocks of all commits, in order. */
+  readonly refs: readonly Ref[];
   /** Signatures of the certificate still to be checked. */
   unchecked: number;
+  /** How many of `refs` are here or asked for. */
+  asked: number;
 }
 
 /** Blocks that this node holds already, by key. */
@@ -63,6 +67,10 @@ export class CommitSync {
   get certificate(): Certificate | undefined {
     return this.#range?.certificate;
   }
+  /** True once a quorum's signatures stand behind the range: whoever has its blocks may send them. */
+  get isProven(): boolean {
+    return this.#range?.unchecked === 0;
+  }
   wants(key: string): boolean {
     return this.#wanted.has(key);
   }
@@ -86,9 +94,9 @@ export class CommitSync {
 
   /**
    * Checks everything of a reply but the certificate's signatures. Throws a coded error for a reply that proves nothing.
-   * Returns false for one that was not asked for.
+   * Returns false for one that was not asked for. There is no deadline while the own machine checks signatures.
    */
-  take(peer: AuthorIndex, reply: CommitsReply, deadlineMs: number): boolean {
+  take(peer: AuthorIndex, reply: CommitsReply): boolean {
     if (peer !== this.#peer || this.#range) return false;
     const commits = reply.commits.map(({ commit, refs }) => ({
       commit,
@@ -109,8 +117,10 @@ export class CommitSync {
       throw new PqError('SYNC_CERTIFICATE', 'the certificate of a sync reply is of another commit', { peer });
     }
     checkCertificate(this.#kernels, this.#committee, reply.certificate);
-    this.#range = { commits, certificate: reply.certificate, unchecked: reply.certificate.entries.length };
-    this.#deadlineMs = deadlineMs;
+    const { certificate } = reply;
+    const refs = commits.flatMap((entry) => entry.refs);
+    this.#range = { commits, certificate, refs, unchecked: certificate.entries.length, asked: 0 };
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
     return true;
   }
 
@@ -121,36 +131,46 @@ export class CommitSync {
     return this.#range.unchecked === 0;
   }
 
-  /** Refs of the range that neither `held` nor an earlier answer gives, at most `MAX_FETCH_REFS`. */
+  /** `peer` is asked for what is wanted, until `deadlineMs`. */
+  askedOf(peer: AuthorIndex, deadlineMs: number): void {
+    this.#peer = peer;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /**
+   * What to ask for next, at most `MAX_FETCH_REFS`: what was asked for and has not come, else the next refs of the range
+   * that `held` does not give. Empty when all is here.
+   */
   missing(held: HeldBlock): Ref[] {
-    this.#wanted.clear();
-    for (const { refs } of this.#range?.commits ?? []) {
-      for (const ref of refs) {
-        const key = refKey(ref);
-        if (this.#wanted.size < MAX_FETCH_REFS && !held(key) && !this.#blocks.has(key)) this.#wanted.set(key, ref);
-      }
+    const range = this.#range;
+    if (!range || this.#wanted.size > 0) return [...this.#wanted.values()];
+    while (range.asked < range.refs.length && this.#wanted.size < MAX_FETCH_REFS) {
+      const ref = range.refs[range.asked] as Ref;
+      const key = refKey(ref);
+      range.asked += 1;
+      const block = held(key);
+      // Held by the range from now on: the DAG may let go of a suspended block at any time.
+      if (block) this.#blocks.set(key, block);
+      else this.#wanted.set(key, ref);
     }
     return [...this.#wanted.values()];
   }
 
   /** A wanted block arrived and its signature is good. True when nothing is wanted any more. */
-  deliver(block: VerifiedBlock, deadlineMs: number): boolean {
+  deliver(block: VerifiedBlock): boolean {
     const key = refKey(block.ref);
     if (!this.#wanted.delete(key)) return false;
     this.#blocks.set(key, block);
-    this.#deadlineMs = deadlineMs;
     return this.#wanted.size === 0;
   }
 
   /** The whole range, once {@link missing} is empty and the certificate is checked; undefined before. */
-  ready(held: HeldBlock): ReadyCommit[] | undefined {
-    if (!this.#range || this.#range.unchecked > 0) return undefined;
-    const ready: ReadyCommit[] = [];
-    for (const { commit, digest, refs } of this.#range.commits) {
-      const blocks = refs.map((ref) => held(refKey(ref)) ?? this.#blocks.get(refKey(ref)));
-      if (blocks.some((block) => block === undefined)) return undefined;
-      ready.push({ commit, digest, blocks: blocks as VerifiedBlock[] });
-    }
-    return ready;
+  ready(): ReadyCommit[] | undefined {
+    if (!this.#range || !this.isProven || this.#wanted.size > 0 || this.#range.asked < this.#range.refs.length) return;
+    return this.#range.commits.map(({ commit, digest, refs }) => ({
+      commit,
+      digest,
+      blocks: refs.map((ref) => this.#blocks.get(refKey(ref)) as VerifiedBlock),
+    }));
   }
 }

@@ -3,7 +3,8 @@ import { PqError } from '../errors.ts';
 interface Event {
   readonly atMs: number;
   readonly order: number;
-  readonly run: () => void;
+  /** Null once it is cancelled. */
+  run: (() => void) | null;
 }
 
 /** Virtual time: events run in order of time, then of scheduling. A binary heap. */
@@ -11,6 +12,7 @@ export class VirtualClock {
   readonly #heap: Event[] = [];
   #nowMs: number;
   #order = 0;
+  #pending = 0;
 
   constructor(startMs: number) {
     this.#nowMs = startMs;
@@ -19,18 +21,25 @@ export class VirtualClock {
   get nowMs(): number {
     return this.#nowMs;
   }
+  /** Events to come, those that were cancelled left out. */
   get pending(): number {
-    return this.#heap.length;
+    return this.#pending;
   }
 
-  /** Runs `work` at this time, or now if it is past. */
-  at(atMs: number, work: () => void): void {
+  /** Runs `work` at this time, or now if it is past. Returns what cancels it. */
+  at(atMs: number, work: () => void): () => void {
     if (Number.isNaN(atMs)) throw new PqError('SIM_TIME', 'an event was scheduled at no time');
-    this.#push({ atMs: Math.max(atMs, this.#nowMs), order: this.#order++, run: work });
+    const event: Event = { atMs: Math.max(atMs, this.#nowMs), order: this.#order++, run: work };
+    this.#push(event);
+    this.#pending += 1;
+    return () => {
+      if (event.run) this.#pending -= 1;
+      event.run = null;
+    };
   }
 
-  after(delayMs: number, work: () => void): void {
-    this.at(this.#nowMs + delayMs, work);
+  after(delayMs: number, work: () => void): () => void {
+    return this.at(this.#nowMs + delayMs, work);
   }
 
   /** Runs the next event; false when there is none up to `untilMs`, where time then stands. */
@@ -41,8 +50,12 @@ export class VirtualClock {
       return false;
     }
     this.#pop();
+    const { run } = next;
+    if (!run) return true;
     this.#nowMs = next.atMs;
-    next.run();
+    this.#pending -= 1;
+    next.run = null;
+    run();
     return true;
   }
 

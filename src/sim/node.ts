@@ -36,7 +36,7 @@ export class SimNode {
   #core: Core;
   /** Grows with every restart: what was under way before it is void. */
   #life = 0;
-  #armed = 0;
+  #disarm: () => void = () => undefined;
   up = false;
   readonly #certificates = new Map<number, Certificate>();
 
@@ -82,6 +82,7 @@ export class SimNode {
 
   crash(): void {
     this.#life += 1;
+    this.#disarm();
     this.up = false;
     this.disk.crash();
   }
@@ -133,14 +134,10 @@ export class SimNode {
         return this.#serve(output.peer, output.request);
       case 'execute':
         return this.#execute(output.execution);
-      case 'arm': {
-        this.#armed += 1;
-        const armed = this.#armed;
-        if (!Number.isFinite(output.atMs)) return;
-        return this.#later(output.atMs - clock.nowMs, () => {
-          if (armed === this.#armed) this.input({ type: 'timer' });
-        });
-      }
+      case 'arm':
+        this.#disarm();
+        if (Number.isFinite(output.atMs)) this.#disarm = clock.at(output.atMs, () => this.input({ type: 'timer' }));
+        return;
       case 'event':
         if (output.event.type === 'certified') this.#certificates.set(output.event.index, output.event.certificate);
         if (output.event.type === 'committed')

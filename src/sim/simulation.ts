@@ -3,7 +3,7 @@
  * single signing and single decisions; at the end, that everything submitted was decided.
  */
 import { digestKey } from '../core/block.ts';
-import { concatBytes, toHex, utf8 } from '../core/bytes.ts';
+import { concatBytes, equalBytes, toHex, utf8 } from '../core/bytes.ts';
 import { committeeOf } from '../core/committee.ts';
 import type { CoreEvent } from '../core/events.ts';
 import { DEFAULT_PARAMETERS, parseGenesis } from '../core/genesis.ts';
@@ -123,7 +123,7 @@ export class Simulation implements SimWorld {
     return signature;
   }
   verify(author: number, digest: Uint8Array, signature: Uint8Array): boolean {
-    return toHex(this.sign(author, digest)) === toHex(signature);
+    return equalBytes(this.sign(author, digest), signature);
   }
 
   signing(node: number, round: number, digest: string): void {
