@@ -16,7 +16,6 @@ import { AlarmClock } from './alarm-clock.ts';
 import type { Clock } from './clock.ts';
 import type { Judge } from './judge.ts';
 import type { Sealer } from './sealer.ts';
-import type { VerifyQueue } from './verify-queue.ts';
 
 /** What an application answers to the execution of a commit. */
 export interface ExecutionAnswer {
@@ -30,7 +29,8 @@ export interface DriverParts {
   readonly core: Core;
   readonly clock: Clock;
   readonly store: Pick<Store, 'addBlock' | 'addCommit'>;
-  readonly verifier: Pick<VerifyQueue, 'push'>;
+  /** Checks a signature with the header context; never rejects. */
+  readonly verify: (check: Extract<Output, { type: 'verify' }>) => Promise<boolean>;
   readonly judge: Pick<Judge, 'judge'>;
   readonly sealer: Pick<Sealer, 'seal' | 'stop'>;
   readonly send: (to: AuthorIndex | 'all', bytes: Uint8Array) => void;
@@ -101,7 +101,7 @@ export class Driver {
       case 'send':
         return parts.send(output.to, output.bytes);
       case 'verify':
-        return parts.verifier.push(output);
+        return this.#verify(output);
       case 'score':
         return this.#score(output.block);
       case 'store':
@@ -119,6 +119,10 @@ export class Driver {
       case 'event':
         return parts.onEvent(output.event);
     }
+  }
+
+  #verify(check: Extract<Output, { type: 'verify' }>): void {
+    void this.#parts.verify(check).then((valid) => this.post({ type: 'verified', token: check.token, valid }));
   }
 
   #score(block: AcceptedBlock): void {

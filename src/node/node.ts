@@ -33,7 +33,7 @@ export interface NodeOptions {
   readonly advertise?: string;
   /** Addresses of validators, HOST:PORT; one is enough to find the rest. Those of the genesis document are known anyway. */
   readonly peers?: readonly string[];
-  /** With its models loaded. The node closes it when it stops. */
+  /** With its models loaded. The node closes it when it stops, or does not start. */
   readonly agent: Agent;
   /** In place of the one that the genesis document names: the same on every validator. */
   readonly application?: NodeApplication;
@@ -100,6 +100,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     return node;
   } catch (error) {
     for (const close of closers.reverse()) await close();
+    await agent.close();
     throw error;
   }
 }
@@ -117,9 +118,9 @@ async function join(node: RunningNode, committee: Committee, options: NodeOption
     listen,
     ...(advertise === undefined ? {} : { advertise }),
     allowClients: true,
-    handlers: node.handlers(),
+    handlers: node.handlers,
   });
-  node.connect(transport);
+  node.attach(transport);
   for (const [index, { endpoint }] of genesis.validators.entries()) {
     if (endpoint !== undefined && index !== node.index) transport.connect(index, endpoint);
   }

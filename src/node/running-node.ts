@@ -1,11 +1,10 @@
 import type { Agent } from '../agent/agent.ts';
 import { HEADER_CONTEXT } from '../core/block.ts';
-import { toHex } from '../core/bytes.ts';
 import { encodeCertificate } from '../core/certificate.ts';
 import type { Committee } from '../core/committee.ts';
 import { type Core, createCore } from '../core/core.ts';
 import type { LocalParameters } from '../core/options.ts';
-import type { AuthorIndex, ProposalId } from '../core/types.ts';
+import type { AuthorIndex, IdentifiedProposal, ProposalId } from '../core/types.ts';
 import type { Identity } from '../crypto/identity.ts';
 import { verify } from '../crypto/verify.ts';
 import { PqError } from '../errors.ts';
@@ -34,13 +33,12 @@ import { certificateOf, HistoryServer, newestCertifiedIndex } from './history-se
 import { Judge } from './judge.ts';
 import type { Log } from './log.ts';
 import type { Node } from './node.ts';
-import { PeerLinks } from './peer-links.ts';
 import { recover } from './recovery.ts';
 import { Reporter } from './reporter.ts';
 import { Sealer } from './sealer.ts';
-import { statsOf } from './stats.ts';
-import { VerifyQueue } from './verify-queue.ts';
-import { packageVersion } from './version.ts';
+import { Sessions } from './sessions.ts';
+import { type StatsSources, statsOf, statusOf } from './stats.ts';
+import { WorkQueue } from './work-queue.ts';
 
 /** What a running node is made of. It owns all of it and closes it when it stops. */
 export interface NodeParts {
@@ -58,7 +56,7 @@ export interface NodeParts {
   readonly log: Log;
 }
 
-/** Wires the parts together. {@link recover}, then {@link connect}, then it runs until {@link stop} or a fatal error. */
+/** Wires the parts together. {@link recover}, then {@link attach}, then it runs until {@link stop} or a fatal error. */
 export class RunningNode implements Node, ClientBackend {
   readonly index: AuthorIndex;
   readonly #parts: NodeParts;
@@ -70,15 +68,14 @@ export class RunningNode implements Node, ClientBackend {
   readonly #driver: Driver;
   readonly #decisions: Decisions;
   readonly #admission: Admission;
-  readonly #clients = new Map<number, ClientService>();
+  readonly #sessions: Sessions;
+  readonly #bookkeeper: Bookkeeper;
+  readonly #work = new WorkQueue();
   readonly #exit = Promise.withResolvers<0 | 1>();
   readonly #startedMs: number;
   readonly #cpuAtStart = process.cpuUsage();
-  /** Peers that were up before the transport was handed over. */
-  readonly #early: number[] = [];
-  #transport: Transport | undefined;
-  #links: PeerLinks | undefined;
   #stopping: Promise<void> | undefined;
+  #fatal: PqError | undefined;
 
   constructor(parts: NodeParts) {
     const { kernels, committee, self, store, agent, application, clock, log } = parts;
@@ -109,11 +106,16 @@ export class RunningNode implements Node, ClientBackend {
       log,
       onHalt: () => this.#sealer.stop(),
     });
+    this.#sessions = new Sessions({
+      post: (input) => this.#driver.post(input),
+      onPeer: (validator, up) => this.#reporter.peer(validator, up),
+      onNotice: ({ code, message, data }) => log({ level: 'warn', code, message, data }),
+      serve: (session) => new ClientService(session, this, this.#hub),
+    });
   }
-  readonly #bookkeeper: Bookkeeper;
 
   get address(): string {
-    return this.#transport?.address ?? '';
+    return this.#sessions.address;
   }
 
   get exited(): Promise<0 | 1> {
@@ -131,44 +133,19 @@ export class RunningNode implements Node, ClientBackend {
       post,
       record: record.read(),
     });
+    if (this.#fatal !== undefined) throw this.#fatal;
     this.#admission.resume(pending);
     const message = `Recovered ${commits} commits, ${blocks} blocks after them and ${pending.length} proposals.`;
     log({ level: 'info', code: 'RECOVERED', message });
   }
 
-  /** Where the transport hands over what it hears. */
-  handlers(): TransportHandlers {
-    return {
-      onMessage: (peer, bytes) => {
-        const message = this.#links?.receive(peer, bytes);
-        if (message != null) this.#driver.post({ type: 'message', peer: peer as AuthorIndex, bytes: message });
-      },
-      onPeerUp: (peer) => {
-        // The transport may have a session before it is handed to us.
-        if (this.#links === undefined) return void this.#early.push(peer);
-        this.#driver.post({ type: 'peerUp', peer: peer as AuthorIndex });
-        this.#reporter.peer(peer, true);
-      },
-      onPeerDown: (peer) => {
-        this.#links?.down(peer);
-        this.#driver.post({ type: 'peerDown', peer: peer as AuthorIndex });
-        this.#reporter.peer(peer, false);
-      },
-      onClientUp: (client) => void this.#clients.set(client, this.#serve(client)),
-      onClientMessage: (client, bytes) => this.#clients.get(client)?.receive(bytes),
-      onClientDown: (client) => {
-        this.#clients.get(client)?.close();
-        this.#clients.delete(client);
-      },
-      onNotice: ({ code, message, data }) => this.#parts.log({ level: 'warn', code, message, data }),
-    };
+  /** What the transport must be created with. */
+  get handlers(): TransportHandlers {
+    return this.#sessions;
   }
 
-  connect(transport: Transport): void {
-    this.#transport = transport;
-    this.#links = new PeerLinks(transport);
-    const { onPeerUp } = this.handlers();
-    for (const peer of this.#early.splice(0)) if (transport.peers.includes(peer)) onPeerUp(peer, true);
+  attach(transport: Transport): void {
+    this.#sessions.attach(transport);
   }
 
   submit(proposals: readonly Uint8Array[]): Promise<SubmitResult[]> {
@@ -207,36 +184,11 @@ export class RunningNode implements Node, ClientBackend {
   }
 
   stats(): NodeStats {
-    return statsOf({
-      validator: this.index,
-      validators: this.#parts.committee.size,
-      startedMs: this.#startedMs,
-      nowMs: this.#parts.clock.now(),
-      core: this.#core.status(),
-      counters: this.#reporter.counters,
-      agent: this.#parts.agent.stats(),
-      transport: this.#transport?.stats() ?? { bytesIn: 0, bytesOut: 0 },
-      peers: this.#transport?.peers ?? [],
-      cpuAtStart: this.#cpuAtStart,
-    });
+    return statsOf(this.#sources());
   }
 
   status(): NodeStatus {
-    const { committee } = this.#parts;
-    const { round, commitIndex, certifiedIndex, halted } = this.#core.status();
-    const peers = this.#transport?.peers ?? [];
-    const connected = [this.index, ...peers].reduce((sum, peer) => sum + committee.stakes[peer]!, 0);
-    return {
-      chainId: toHex(committee.chainId),
-      version: packageVersion(),
-      validator: this.index,
-      validators: committee.size,
-      round,
-      commitIndex,
-      certifiedIndex,
-      peers,
-      ready: connected >= committee.quorum && !halted && !this.#driver.stopped,
-    };
+    return statusOf(this.#parts.committee, this.#sources(), !this.#driver.stopped);
   }
 
   stop(): Promise<void> {
@@ -260,18 +212,25 @@ export class RunningNode implements Node, ClientBackend {
     this.#driver.stop();
     await this.#sealer.settled();
     await this.#decisions.flush();
-    await this.#transport?.close();
+    await this.#sessions.close();
     await agent.close();
     await record.close();
     await store.close();
   }
 
-  #serve(client: number): ClientService {
-    const session = {
-      send: (bytes: Uint8Array) => this.#transport?.sendClient(client, bytes) === 'ok',
-      close: () => this.#transport?.closeClient(client),
+  #sources(): StatsSources {
+    return {
+      validator: this.index,
+      validators: this.#parts.committee.size,
+      startedMs: this.#startedMs,
+      nowMs: this.#parts.clock.now(),
+      core: this.#core.status(),
+      counters: this.#reporter.counters,
+      agent: this.#parts.agent.stats(),
+      transport: this.#sessions.stats,
+      peers: this.#sessions.peers,
+      cpuAtStart: this.#cpuAtStart,
     };
-    return new ClientService(session, this, this.#hub);
   }
 
   #makeJudge(): Judge {
@@ -279,10 +238,14 @@ export class RunningNode implements Node, ClientBackend {
     return new Judge({
       opine: (items, deadlineMs) => agent.opine(items, deadlineMs),
       describe: (proposal) => application.describe(proposal),
-      isSound: async (proposal) => (await application.check(proposal)) === null,
+      isSound: async (proposal) => (await this.#check(proposal)) === null,
       deadlineMs: agent.config.timeoutPhase,
       onFailure: (error) => this.#warn('MODELS_FAILED', 'The models failed; no vote is cast', error),
     });
+  }
+
+  #check(proposal: IdentifiedProposal): Promise<PqError | null> {
+    return this.#work.run('proposals', () => this.#parts.application.check(proposal));
   }
 
   #makeSealer(): Sealer {
@@ -298,20 +261,18 @@ export class RunningNode implements Node, ClientBackend {
 
   #makeDriver(): Driver {
     const { committee, store, clock, application } = this.#parts;
-    const verifier = new VerifyQueue(
-      ({ author, digest, signature }) =>
-        verify(committee.validators[author]!.publicKey, digest, HEADER_CONTEXT, signature),
-      (token, valid) => this.#driver.post({ type: 'verified', token, valid }),
-    );
-    const history = new HistoryServer(store, clock, committee.size, (peer, bytes) => this.#links?.send(peer, bytes));
+    const history = new HistoryServer(store, clock, committee.size, (peer, bytes) => this.#sessions.send(peer, bytes));
     return new Driver({
       core: this.#core,
       clock,
       store,
-      verifier,
+      verify: ({ author, digest, signature }) => {
+        const { publicKey } = committee.validators[author]!;
+        return this.#work.run('blocks', () => verify(publicKey, digest, HEADER_CONTEXT, signature));
+      },
       judge: this.#judge,
       sealer: this.#sealer,
-      send: (to, bytes) => this.#links?.send(to, bytes),
+      send: (to, bytes) => this.#sessions.send(to, bytes),
       serve: (peer, request) => history.serve(peer, request),
       execute: (execution) => application.execute(execution),
       onEvent: (event) => this.#bookkeeper.record(event),
@@ -323,13 +284,13 @@ export class RunningNode implements Node, ClientBackend {
   }
 
   #makeAdmission(): Admission {
-    const { kernels, committee, store, clock, agent, application } = this.#parts;
+    const { kernels, committee, store, clock, agent } = this.#parts;
     return new Admission({
       kernels,
       clock,
       store,
       judge: this.#judge,
-      check: (proposal) => application.check(proposal),
+      check: (proposal) => this.#check(proposal),
       feed: (submissions) => this.#driver.post({ type: 'submit', submissions }),
       onFailed: this.#onStorageFailed,
       maxExpiryMs: committee.parameters.maxExpiryMs,
@@ -353,6 +314,7 @@ export class RunningNode implements Node, ClientBackend {
 
   #onFatal(error: PqError): void {
     if (this.#stopping !== undefined) return;
+    this.#fatal = error;
     const { code, message, data } = error;
     this.#parts.log({ level: 'error', code, message, data });
     this.#reporter.alarm(true, code, message);

@@ -1,8 +1,12 @@
 import type { Agent } from '../agent/agent.ts';
+import { toHex } from '../core/bytes.ts';
+import type { Committee } from '../core/committee.ts';
 import type { CoreStatus } from '../core/options.ts';
 import type { TransportStats } from '../qzmq/counters.ts';
+import type { NodeStatus } from './client-protocol.ts';
 import type { NodeStats } from './events.ts';
 import type { Counters } from './reporter.ts';
+import { packageVersion } from './version.ts';
 
 /** Where the figures of a node come from. */
 export interface StatsSources {
@@ -42,5 +46,22 @@ export function statsOf(sources: StatsSources): NodeStats {
     bytesOut: transport.bytesOut,
     peers: sources.peers,
     mempool: core.mempool,
+  };
+}
+
+/** Where a node stands. `running`: it takes inputs. */
+export function statusOf(committee: Committee, sources: StatsSources, running: boolean): NodeStatus {
+  const { validator, validators, peers, core } = sources;
+  const connected = [validator, ...peers].reduce((sum, index) => sum + committee.stakes[index]!, 0);
+  return {
+    chainId: toHex(committee.chainId),
+    version: packageVersion(),
+    validator,
+    validators,
+    round: core.round,
+    commitIndex: core.commitIndex,
+    certifiedIndex: core.certifiedIndex,
+    peers,
+    ready: connected >= committee.quorum && !core.halted && running,
   };
 }
