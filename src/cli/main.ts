@@ -5,15 +5,21 @@
  */
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../node/version.ts';
-import { addClientCommand } from './client.ts';
-import { addDemoCommand } from './demo.ts';
 import { EXIT, reportError } from './exit.ts';
-import { addNodeCommand } from './node.ts';
-import { addTestnetCommand } from './testnet.ts';
-import { addVerifyCommand } from './verify.ts';
-import { addVersionCommand } from './version.ts';
 
-function buildProgram(): Command {
+type AddCommand = (program: Command) => void;
+
+/** Loaded when needed: the verifier, for one, brings no sockets, no database and no models into its process. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  demo: async () => (await import('./demo.ts')).addDemoCommand,
+  node: async () => (await import('./node.ts')).addNodeCommand,
+  client: async () => (await import('./client.ts')).addClientCommand,
+  testnet: async () => (await import('./testnet.ts')).addTestnetCommand,
+  verify: async () => (await import('./verify.ts')).addVerifyCommand,
+  version: async () => (await import('./version.ts')).addVersionCommand,
+};
+
+async function buildProgram(name: string | undefined): Promise<Command> {
   const program = new Command('pq')
     .description(
       'photon-quasar: a post-quantum DAG consensus node whose proposals are judged by AI models before they are final',
@@ -22,18 +28,15 @@ function buildProgram(): Command {
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for what can be given)')
     .exitOverride();
-  addDemoCommand(program);
-  addNodeCommand(program);
-  addClientCommand(program);
-  addTestnetCommand(program);
-  addVerifyCommand(program);
-  addVersionCommand(program);
+  const known = name !== undefined && Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]!] : Object.values(COMMANDS);
+  for (const load of known) (await load())(program);
   return program;
 }
 
 async function main(): Promise<void> {
   try {
-    await buildProgram().parseAsync();
+    const program = await buildProgram(process.argv[2]);
+    await program.parseAsync();
   } catch (error) {
     // Commander has printed what is wrong already; --help and --version end with 0.
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
