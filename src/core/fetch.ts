@@ -107,7 +107,8 @@ export class Fetcher {
       }
       nextAtMs = Math.min(nextAtMs, Math.max(wanted.askAtMs, nowMs + 1));
     }
-    if (this.#dag.waitingChanges !== this.#seenChanges) nextAtMs = Math.min(nextAtMs, this.#refillAtMs);
+    if (this.#dag.waitingChanges !== this.#seenChanges)
+      nextAtMs = Math.min(nextAtMs, Math.max(this.#refillAtMs, nowMs + 1));
     return { requests: [...byPeer].map(([peer, refs]) => ({ peer, refs })), nextAtMs };
   }
 
