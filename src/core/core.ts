@@ -170,10 +170,15 @@ class ConsensusCore implements Core {
 
   // Recovery -----------------------------------------------------------------------------------------------------
 
+  /** What a slot had no room for may be needed by a block that comes later: tried again while that helps. */
   #reload(blocks: readonly SignedBlock[]): void {
-    for (const block of blocks as readonly Block[] as readonly VerifiedBlock[]) {
-      this.#chain.observe(block);
-      this.#admitted(this.#chain.dag.admit(block));
+    const { dag } = this.#chain;
+    let left = blocks as readonly Block[] as readonly VerifiedBlock[];
+    for (const block of left) this.#chain.observe(block);
+    for (let count = Number.POSITIVE_INFINITY; left.length < count; ) {
+      count = left.length;
+      for (const block of left) this.#admitted(dag.admit(block));
+      left = left.filter((block) => !dag.holds(refKey(block.ref)));
     }
   }
 

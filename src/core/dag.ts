@@ -146,12 +146,11 @@ export class Dag {
     const key = refKey(block.ref);
     const { round, author } = block.ref;
     if (this.holds(key) || round <= this.#gcRound || this.isFull) return NOTHING;
+    // A block that others wait for is always taken: refusing it would stop them for ever.
+    if (this.isSlotFull(round, author) && !this.isMissing(key)) return NOTHING;
     const missing = this.missingParentsOf(block);
-    if (missing.length > 0) {
-      const held = this.slot(round, author).length;
-      return this.#waiting.suspend(block, missing, held) ? { ...NOTHING, suspended: true } : NOTHING;
-    }
-    return this.#acceptAll([block]);
+    if (missing.length === 0) return this.#acceptAll([block]);
+    return this.#waiting.suspend(block, missing) ? { ...NOTHING, suspended: true } : NOTHING;
   }
 
   /**

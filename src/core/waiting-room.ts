@@ -1,10 +1,5 @@
 import { refKey } from './block.ts';
-import {
-  MAX_BLOCKS_PER_SLOT,
-  MAX_SUSPENDED_NEEDED_PER_AUTHOR,
-  MAX_SUSPENDED_PER_AUTHOR,
-  MAX_VALIDATORS,
-} from './limits.ts';
+import { MAX_SUSPENDED_NEEDED_PER_AUTHOR, MAX_SUSPENDED_PER_AUTHOR, MAX_VALIDATORS } from './limits.ts';
 import type { Ref, VerifiedBlock } from './types.ts';
 
 interface Suspended {
@@ -67,18 +62,12 @@ export class WaitingRoom {
     return this.#absent[author] as Map<string, Ref>;
   }
 
-  /** Whether one more block may wait here. One that others wait for may where a pushed one may not. */
-  #hasRoom(key: string, { round, author }: Ref, held: number): boolean {
-    const count = this.#suspendedOf[author] ?? 0;
-    if (this.#missing.has(key)) return count < MAX_SUSPENDED_NEEDED_PER_AUTHOR;
-    return count < MAX_SUSPENDED_PER_AUTHOR && held + this.countAt(round, author) < MAX_BLOCKS_PER_SLOT;
-  }
-
-  /** Takes in a block that waits for `missing`. False when its author's places are taken; `held`: accepted in its slot. */
-  suspend(block: VerifiedBlock, missing: readonly Ref[], held: number): boolean {
+  /** Takes in a block that waits for `missing`. False when its author's places are taken; one that others need has more. */
+  suspend(block: VerifiedBlock, missing: readonly Ref[]): boolean {
     const key = refKey(block.ref);
     const { round, author } = block.ref;
-    if (!this.#hasRoom(key, block.ref, held)) return false;
+    const places = this.#missing.has(key) ? MAX_SUSPENDED_NEEDED_PER_AUTHOR : MAX_SUSPENDED_PER_AUTHOR;
+    if ((this.#suspendedOf[author] ?? 0) >= places) return false;
     const accounts = this.#missing.get(key)?.accounts ?? new Set<number>();
     for (const account of accounts) this.#absent[account]?.delete(key);
     this.#changes += 1;

@@ -68,25 +68,31 @@ export class CoreDriver {
   /** One input and what follows from it at once. */
   feed(input: Input): Output[] {
     const from = this.outputs.length;
-    for (const output of this.core.step(this.nowMs, input)) {
-      this.outputs.push(output);
-      this.#answer(output);
+    // What is answered at once comes after all that was asked, as in a real driver.
+    const inputs = [input];
+    for (let next = inputs.shift(); next; next = inputs.shift()) {
+      for (const output of this.core.step(this.nowMs, next)) {
+        this.outputs.push(output);
+        const answer = this.#answer(output);
+        if (answer) inputs.push(answer);
+      }
     }
     return this.outputs.slice(from);
   }
 
-  #answer(output: Output): void {
+  #answer(output: Output): Input | undefined {
     const { verifies = true, executes = true } = this.#options;
     if (output.type === 'arm') this.#wakeAtMs = output.atMs;
     if (output.type === 'verify' && verifies) {
       const valid = output.signature.every((byte) => byte === output.author + 1);
-      this.feed({ type: 'verified', token: output.token, valid });
+      return { type: 'verified', token: output.token, valid };
     }
     if (output.type === 'execute' && executes) {
       const { index, decisions } = output.execution;
       const root = new Uint8Array(32);
-      this.feed({ type: 'executed', index, stateRoot: root, modelRoot: root, receipts: decisions.map(() => 0) });
+      return { type: 'executed', index, stateRoot: root, modelRoot: root, receipts: decisions.map(() => 0) };
     }
+    return undefined;
   }
 
   start(
