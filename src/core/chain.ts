@@ -118,9 +118,9 @@ export class Chain {
       this.#out.push({ type: 'storeCommit', commit, digest, refs, decisions, receipts: result.receipts });
     }
     this.#out.event({ type: 'executed', commit, digest, decisions, receipts: result.receipts, replayed });
-    this.#execute();
     this.#adoptProven();
     this.certify();
+    this.#execute();
   }
 
   /** Reads the commit votes of a block whose signature was checked. */

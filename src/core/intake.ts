@@ -4,7 +4,7 @@
  */
 import { isPqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
-import { decodeBlock, HEADER_CONTEXT, refKey } from './block.ts';
+import { decodeBlock, refKey } from './block.ts';
 import { entryDigest } from './certificate.ts';
 import type { Committee } from './committee.ts';
 import type { Dag } from './dag.ts';
@@ -13,9 +13,6 @@ import type { Outbox } from './outbox.ts';
 import type { CommitSync } from './sync.ts';
 import type { AuthorIndex, Certificate, SignedBlock, VerifiedBlock } from './types.ts';
 import { checkBlock } from './validity.ts';
-
-/** Context of every signature that `verify` outputs ask for. */
-export const VERIFY_CONTEXT = HEADER_CONTEXT;
 
 type Pending =
   | { readonly kind: 'block'; readonly block: SignedBlock; readonly peer: AuthorIndex; readonly key: string }

@@ -183,6 +183,21 @@ describe('commit sync', () => {
     expectDigests(core, core.events('executed').length);
   });
 
+  test('halts when what was executed here meanwhile is not what is certified', () => {
+    const core = behind({ executes: false });
+    // Everything comes by itself before the range does, and is executed wrongly.
+    for (const block of history.rounds.slice(0, 36).flat()) core.deliver(block, 1);
+    for (let i = 0; i < 32; i++) {
+      const { execution } = core.all('execute').at(-1)!;
+      const roots = { stateRoot: new Uint8Array(32).fill(1), modelRoot: new Uint8Array(32) };
+      core.feed({ type: 'executed', index: execution.index, ...roots, receipts: [] });
+    }
+    reply(core);
+    serve(core, 33);
+    expect(core.alarms).toEqual(['CERTIFICATE_OTHER']);
+    expect(core.events('certified')).toEqual([]);
+  });
+
   test('halts when a quorum certified another state than was executed here', () => {
     const core = behind({ executes: false });
     serve(core);

@@ -105,6 +105,19 @@ describe('a missing parent', () => {
     expect(bench.run(2_001_000).some(([, , refs]) => refs.some((ref) => refKey(ref) === refKey(missing)))).toBe(true);
   });
 
+  test('that was let go on the account of a liar is asked for again when others need it through the liar', () => {
+    const bench = new Bench();
+    const missing = nowhere(1, 3);
+    const liar = waiting(2, 3, missing);
+    bench.suspend(liar);
+    bench.run(1_000_000);
+    bench.suspend(waiting(3, 1, liar.ref));
+    const again = bench.run(2_000_000);
+    expect(again.length).toBeGreaterThanOrEqual(5 * peers.length);
+    expect(again.every(([, , refs]) => refKey(refs[0]!) === refKey(missing))).toBe(true);
+    expect(bench.nextAtMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
   test('is asked of nobody, and wakes nobody, while no peer is there', () => {
     const bench = new Bench();
     bench.suspend(waiting(2, 3, nowhere(1, 2)));

@@ -228,7 +228,12 @@ describe('divergence', () => {
     horizon.observe(stating(1, [far(COMMIT_VOTE_WINDOW + 1), far(COMMIT_VOTE_WINDOW + 2), far(2 ** 40)]));
     expect(horizon.claimedBy(1)).toBe(2 ** 40);
     expect(horizon.claimedBy(2)).toBe(0);
-    // Within the window it counts once it is reached; beyond it, it was forgotten.
+    const long = run(new Horizon(kernels, committee), COMMIT_VOTE_WINDOW + 1).at(-1)!;
+    const forgetful = new Horizon(kernels, committee);
+    for (const author of [1, 2, 3]) forgetful.observe(stating(author, [long]));
+    run(forgetful, COMMIT_VOTE_WINDOW + 1);
+    expect(forgetful.certify()).toBeUndefined();
+    // Within the window it counts once it is reached.
     const ahead = new Horizon(kernels, committee);
     const all = run(new Horizon(kernels, committee), 3);
     for (const author of [1, 2, 3]) ahead.observe(stating(author, all));
