@@ -23,6 +23,10 @@ export interface Scenario {
   readonly crashMs: readonly [low: number, high: number];
   /** Times that the network is cut in two for a while. */
   readonly partitions: number;
+  /** All links are dead for a moment; sessions do not notice. */
+  readonly outage: { readonly fromMs: number; readonly ms: number } | null;
+  /** Everything that validator 0 says arrives this much later. */
+  readonly lateMs: number;
   /** Opinions: probability that a model rejects, and how long it takes. */
   readonly rejects: number;
   readonly modelMs: readonly [low: number, high: number];
@@ -45,6 +49,8 @@ export const CALM: Scenario = {
   crashes: 0,
   crashMs: [50, 1_500],
   partitions: 0,
+  outage: null,
+  lateMs: 0,
   rejects: 0.2,
   modelMs: [1, 4],
   modelSilence: 0,

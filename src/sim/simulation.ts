@@ -3,7 +3,7 @@
  * single signing and single decisions; at the end, that everything submitted was decided.
  */
 import { digestKey } from '../core/block.ts';
-import { concatBytes, equalBytes, toHex, utf8 } from '../core/bytes.ts';
+import { concatBytes, equalBytes, utf8 } from '../core/bytes.ts';
 import { committeeOf } from '../core/committee.ts';
 import type { CoreEvent } from '../core/events.ts';
 import { DEFAULT_PARAMETERS, parseGenesis } from '../core/genesis.ts';
@@ -11,11 +11,11 @@ import type { Submission } from '../core/io.ts';
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../core/limits.ts';
 import { encodeProposal, identifyProposal } from '../core/proposal.ts';
 import type { AuthorIndex, Proposal, ProposalKeys } from '../core/types.ts';
-import { PqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
 import { Adversary } from './byzantine.ts';
 import { VirtualClock } from './clock.ts';
 import { SimNode, type SimWorld } from './node.ts';
+import { Properties } from './properties.ts';
 import { SeededRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -51,9 +51,7 @@ export class Simulation implements SimWorld {
   readonly #adversaries = new Map<number, Adversary>();
   readonly #seed: number;
   readonly #cut = new Set<number>();
-  readonly #digests = new Map<number, string>();
-  readonly #decided = new Map<string, string>();
-  readonly #signed = new Map<string, string>();
+  readonly #properties: Properties;
   readonly #submitted = new Set<string>();
   readonly #lapsed = new Set<string>();
   #blocks = 0;
@@ -85,6 +83,7 @@ export class Simulation implements SimWorld {
       application: { name: 'kv', state: {} },
     });
     this.committee = committeeOf(kernels, genesis);
+    this.#properties = new Properties(seed, this.committee, this.keysOf);
     this.nodes = this.committee.validators.map(({ index }) => new SimNode(this, index));
     for (const [i, behaviours] of scenario.byzantine.entries()) {
       const index = (scenario.validators - 1 - i) as AuthorIndex;
@@ -123,6 +122,12 @@ export class Simulation implements SimWorld {
 
   #transmit(from: number, to: number, bytes: Uint8Array): void {
     this.#messages += 1;
+    const { outage } = this.scenario;
+    const sinceMs = this.clock.nowMs - START_MS - (outage?.fromMs ?? 0);
+    if (outage && sinceMs >= 0 && sinceMs < outage.ms) {
+      this.#lost += 1;
+      return;
+    }
     const hostile = this.clock.nowMs < START_MS + this.scenario.hostileMs;
     if (this.#cut.has(from) !== this.#cut.has(to) || (hostile && this.random.chance(this.scenario.loss))) {
       this.#lost += 1;
@@ -130,8 +135,9 @@ export class Simulation implements SimWorld {
     }
     const copies = hostile && this.random.chance(this.scenario.duplication) ? 2 : 1;
     const [low, high] = hostile ? this.scenario.delayMs : [1, 5];
+    const lateMs = from === 0 ? this.scenario.lateMs : 0;
     for (let i = 0; i < copies; i++) {
-      this.clock.after(this.random.between(low, high), () => this.#arrive(from, to, bytes, 1));
+      this.clock.after(lateMs + this.random.between(low, high), () => this.#arrive(from, to, bytes, 1));
     }
   }
 
@@ -157,38 +163,19 @@ export class Simulation implements SimWorld {
   }
 
   signing(node: number, round: number, digest: string): void {
-    if (this.#adversaries.has(node)) return;
-    const key = `${node}/${round}`;
-    const before = this.#signed.get(key);
-    if (before !== undefined && before !== digest) this.#fail('SIM_DOUBLE_SIGNATURE', { node, round });
-    this.#signed.set(key, digest);
+    if (!this.#adversaries.has(node)) this.#properties.signing(node, round, digest);
   }
 
   observed(node: number, event: CoreEvent): void {
     if (this.#adversaries.has(node)) return;
     if (event.type === 'equivocation') this.#equivocations += 1;
     if (event.type === 'refused') this.#refused += 1;
-    if (event.type === 'alarm') this.#fail('SIM_ALARM', { node, code: event.code });
+    if (event.type === 'alarm') this.#properties.fail('SIM_ALARM', { node, code: event.code });
     if (event.type === 'accepted') this.#blocks += 1;
     if (event.type === 'synced') this.#synced += 1;
     if (event.type === 'lapsed') this.#lapsed.add(digestKey(event.id));
-    if (event.type !== 'executed') return;
-    const { index } = event.commit;
-    const digest = toHex(event.digest);
-    const agreed = this.#digests.get(index) ?? digest;
-    if (agreed !== digest) this.#fail('SIM_DISAGREEMENT', { node, index });
-    this.#digests.set(index, digest);
-    for (const { id, decision } of event.decisions) {
-      const key = digestKey(id);
-      const said = `${decision}@${index}`;
-      const before = this.#decided.get(key) ?? said;
-      if (before !== said) this.#fail('SIM_DECIDED_TWICE', { node, index, before, said });
-      this.#decided.set(key, said);
-    }
-  }
-
-  #fail(code: string, data: Record<string, unknown>): never {
-    throw new PqError(code, `seed ${this.#seed}: ${JSON.stringify(data)}`, { seed: this.#seed, ...data });
+    if (event.type === 'committed') this.#properties.committed(node, event);
+    if (event.type === 'executed') this.#properties.executed(node, event);
   }
 
   #connectAll(): void {
@@ -265,29 +252,27 @@ export class Simulation implements SimWorld {
 
   /** Liveness: everything was decided, everybody executed everything, everything is certified, and it is quiet. */
   #checkEnd(): void {
-    const undecided = [...this.#submitted].filter((key) => !this.#decided.has(key) && !this.#lapsed.has(key));
+    const undecided = [...this.#submitted].filter((key) => !this.#properties.isDecided(key) && !this.#lapsed.has(key));
     if (undecided.length > 0)
-      this.#fail('SIM_UNDECIDED', { count: undecided.length, status: this.nodes.map((n) => n.core.status()) });
+      this.#properties.fail('SIM_UNDECIDED', {
+        count: undecided.length,
+        status: this.nodes.map((n) => n.core.status()),
+      });
     const last = Math.max(...this.honest.map((node) => node.core.status().executedIndex));
     for (const node of this.honest) {
       const { executedIndex } = node.core.status();
-      if (executedIndex < last - 1) this.#fail('SIM_BEHIND', { node: node.index, executedIndex, last });
+      if (executedIndex < last - 1) this.#properties.fail('SIM_BEHIND', { node: node.index, executedIndex, last });
     }
-    if (this.clock.pending > 0) this.#fail('SIM_NOT_QUIET', { pending: this.clock.pending });
+    if (this.clock.pending > 0) this.#properties.fail('SIM_NOT_QUIET', { pending: this.clock.pending });
   }
 
   #report(): SimReport {
-    const decisions: Record<string, number> = {};
-    for (const said of this.#decided.values()) {
-      const name = said.split('@')[0] as string;
-      decisions[name] = (decisions[name] ?? 0) + 1;
-    }
     return {
       seed: this.#seed,
-      commits: this.#digests.size,
+      commits: this.#properties.commits,
       blocks: this.#blocks,
       certified: Math.min(...this.honest.map((node) => node.core.status().certifiedIndex)),
-      decisions,
+      decisions: this.#properties.decisions,
       messages: this.#messages,
       lost: this.#lost,
       crashes: this.#crashes,
