@@ -9,7 +9,7 @@ import { INVERSES, SCALES, ZETAS } from './mldsa-zetas';
 const QUOTIENTS: usize = 1024;
 const SCALE_QUOTIENTS: usize = 8;
 
-/** NTT (algorithm 41). Coefficients below 2q in absolute value grow by at most 10q: 8 layers that add 5q/4. */
+/** NTT (algorithm 41). Coefficients grow by at most 10q in absolute value: 8 layers that add 5q/4. */
 export function ntt(polynomial: usize): void {
   if (ASC_FEATURE_SIMD) {
     forwardTwoLayers(polynomial, 1, 256);
@@ -36,7 +36,7 @@ export function inverseNtt(polynomial: usize): void {
   }
 }
 
-// ---------------------------------------------------------------------------------------------- four coefficients at once
+// Four coefficients at once.
 
 @inline
 function times(x: v128, factor: v128, quotient: v128): v128 {
@@ -213,7 +213,7 @@ function inverseLastLayers(polynomial: usize): void {
   }
 }
 
-// ------------------------------------------------------------------------------------------------------------ one by one
+// One by one.
 
 @inline
 function timesOne(x: i32, factor: i32, quotient: i32): i32 {
