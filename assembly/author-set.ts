@@ -1,5 +1,7 @@
 // Sets of up to 128 authors: 16 bytes, author a is bit a, aligned to 16.
 
+export const SET_BYTES: usize = 16;
+
 @inline
 export function setClear(set: usize): void {
   store<u64>(set, 0);
@@ -15,6 +17,12 @@ export function setHas(set: usize, author: u32): bool {
 export function setAdd(set: usize, author: u32): void {
   const at = set + ((author >> 6) << 3);
   store<u64>(at, load<u64>(at) | (<u64>1 << <u64>(author & 63)));
+}
+
+@inline
+export function setRemove(set: usize, author: u32): void {
+  const at = set + ((author >> 6) << 3);
+  store<u64>(at, load<u64>(at) & ~(<u64>1 << <u64>(author & 63)));
 }
 
 /** Authors 0 … 63 of a set, and 64 … 127. */

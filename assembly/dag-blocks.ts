@@ -3,28 +3,15 @@
 // A slot (round, author) with one block, the normal case, is told by author sets alone. Equivocators, the authors with
 // more than one block in a round, are looked at block by block.
 import { alloc, regrow } from './arena';
-import { setAdd, setClear, setHas, setStore } from './author-set';
+import { SET_BYTES, setAdd, setClear, setHas, setHigh, setLow, setRemove, setStore } from './author-set';
 
-// What the commit rule and the walks read of a block is one cache line, at BLOCK(handle):
-/** Set: authors of the parents in the round before. */
-export const STRONG: usize = 0;
-/** Set: authors of the older parents. */
-export const WEAK: usize = 16;
-/** Set: authors with a block in the next round that links this one. */
-export const SUPPORT: usize = 32;
-/** u32. */
-export const ROUND: usize = 48;
-/** i32: next block of the same slot, or −1. */
-export const NEXT: usize = 52;
-/** u32: the walk that reached this very block; kept for blocks of equivocators only. */
-export const MARK: usize = 56;
-/** u16. */
-export const AUTHOR: usize = 60;
-/** u8: LIVE, COMMITTED. */
-export const STATE: usize = 62;
-export const LIVE: u8 = 1;
+// Fields of blocks are arrays of their own: the blocks of a round mostly have neighbouring handles, and whoever looks at
+// one field of all of them reads few cache lines.
+
+/** States: LIVE, COMMITTED, and LINKS_WEAKLY for a block with parents older than the round before. */
+const LIVE: u8 = 1;
 export const COMMITTED: u8 = 2;
-const BLOCK_BITS: usize = 6;
+export const LINKS_WEAKLY: u8 = 4;
 
 // A round, at the address that roundAt gives; after it the first block of each author, i32, valid where AUTHORS has it.
 /** u32: the round held here, or NO_ROUND. */
@@ -35,7 +22,9 @@ export const WALK: usize = 4;
 export const AUTHORS: usize = 16;
 export const EQUIVOCATORS: usize = 32;
 export const REACHED: usize = 48;
-const FIRST: usize = 64;
+/** Set: authors with one block here, which is committed. */
+export const DONE: usize = 64;
+const FIRST: usize = 80;
 const NO_ROUND: u32 = 0xffffffff;
 /** Two rounds above the highest is still none that means "empty". */
 const ROUND_MAX: u32 = 0xfffffffc;
@@ -61,10 +50,22 @@ export const INPUT_PARENTS = memory.data(128 * 4, 16);
 export let authorsCount: u32 = 0;
 let maxBlocks: u32 = 0;
 let capacity: u32 = 0;
-let blocks: usize = 0;
+/** By handle. Sets of authors: of the parents in the round before, of the older ones, of the blocks that link this one from the next round. */
+let strongs: usize = 0;
+let weaks: usize = 0;
+let supports: usize = 0;
+/** u8, u8, u32. */
+let states: usize = 0;
+let authors: usize = 0;
+let rounds: usize = 0;
+/** i32: next block of the same slot, or −1. */
+let nexts: usize = 0;
+/** u32: the walk that reached this very block; kept for blocks of equivocators only. */
+let marks: usize = 0;
 let digests: usize = 0;
-/** By (handle, parent's author): the parent i32 and its round u32, valid where STRONG or WEAK has the author. */
+/** By (handle, parent's author), valid where a set of parents has the author: the parent i32; the round u32 of a weak one. */
 let links: usize = 0;
+let weakRounds: usize = 0;
 let linksBytes: usize = 0;
 /** Stack of free handles, i32. */
 let free: usize = 0;
@@ -84,24 +85,77 @@ export let highest: u32 = 0;
 export let size: u32 = 0;
 
 @inline
-export function BLOCK(handle: i32): usize {
-  return blocks + (<usize>handle << BLOCK_BITS);
+export function strongOf(handle: i32): usize {
+  return strongs + (<usize>handle << 4);
 }
 
-/** The link of a block to its parent by `author`. */
+@inline
+export function weakOf(handle: i32): usize {
+  return weaks + (<usize>handle << 4);
+}
+
+@inline
+export function supportOf(handle: i32): usize {
+  return supports + (<usize>handle << 4);
+}
+
+@inline
+export function stateOf(handle: i32): u8 {
+  return load<u8>(states + <usize>handle);
+}
+
+/** Sets the state alone; DONE of its round is the caller's. */
+@inline
+export function setCommitted(handle: i32): void {
+  store<u8>(states + <usize>handle, stateOf(handle) | COMMITTED);
+}
+
+export function commit(handle: i32): void {
+  setCommitted(handle);
+  const place = roundAt(roundOf(handle));
+  const author = authorOf(handle);
+  if (!setHas(place + EQUIVOCATORS, author)) setAdd(place + DONE, author);
+}
+
+@inline
+export function authorOf(handle: i32): u32 {
+  return <u32>load<u8>(authors + <usize>handle);
+}
+
+@inline
+export function roundOf(handle: i32): u32 {
+  return load<u32>(rounds + (<usize>handle << 2));
+}
+
+@inline
+export function nextOf(handle: i32): i32 {
+  return load<i32>(nexts + (<usize>handle << 2));
+}
+
+@inline
+export function markOf(handle: i32): u32 {
+  return load<u32>(marks + (<usize>handle << 2));
+}
+
+@inline
+export function mark(handle: i32, walk: u32): void {
+  store<u32>(marks + (<usize>handle << 2), walk);
+}
+
+/** Distance from `links` or `weakRounds` to the entry for the parent by `author`. */
 @inline
 function linkAt(handle: i32, author: u32): usize {
-  return links + <usize>handle * linksBytes + (<usize>author << 3);
+  return <usize>handle * linksBytes + (<usize>author << 2);
 }
 
 @inline
 export function parentOf(handle: i32, author: u32): i32 {
-  return load<i32>(linkAt(handle, author));
+  return load<i32>(links + linkAt(handle, author));
 }
 
 @inline
-export function parentRoundOf(handle: i32, author: u32): u32 {
-  return load<u32>(linkAt(handle, author), 4);
+export function weakRoundOf(handle: i32, author: u32): u32 {
+  return load<u32>(weakRounds + linkAt(handle, author));
 }
 
 @inline
@@ -121,23 +175,23 @@ export function roundAt(round: u32): usize {
   return load<u32>(place, HELD) == round ? place : 0;
 }
 
-/** First block in the slot of an author that `place`'s AUTHORS has; the others follow by NEXT. */
+/** First block in the slot of an author that `place`'s AUTHORS has; the others follow by nextOf. */
 @inline
 export function firstOf(place: usize, author: u32): i32 {
   return load<i32>(place + (<usize>author << 2), FIRST);
 }
 
 export function isLive(handle: i32): bool {
-  return <u32>handle < used && load<u8>(BLOCK(handle), STATE) != 0;
+  return <u32>handle < used && stateOf(handle) != 0;
 }
 
 /** Sets up an empty arena. False when there is no memory. */
-export function blocksInit(authors: u32, bound: u32): bool {
-  assert(authors >= 1 && authors <= 128 && bound >= 1);
-  authorsCount = authors;
+export function blocksInit(count: u32, bound: u32): bool {
+  assert(count >= 1 && count <= 128 && bound >= 1);
+  authorsCount = count;
   maxBlocks = bound;
-  linksBytes = <usize>authors << 3;
-  roundBytes = (FIRST + (<usize>authors << 2) + 15) & ~15;
+  linksBytes = <usize>count << 2;
+  roundBytes = (FIRST + (<usize>count << 2) + 15) & ~15;
   return growBlocks(min(FIRST_BLOCKS, bound)) && growRing(FIRST_ROUNDS);
 }
 
@@ -152,23 +206,23 @@ export function insert(round: u32, author: u32, count: u32): i32 {
   if (code < 0) return code;
   // Nothing outside of the new block's own fields has changed up to here, so a refused block leaves no trace.
   claim(handle, round);
-  const block = BLOCK(handle);
-  setStore(block + SUPPORT, 0, 0);
-  store<u32>(block, round, ROUND);
-  store<u16>(block, <u16>author, AUTHOR);
-  store<u8>(block, LIVE, STATE);
-  store<u32>(block, 0, MARK);
+  const weak = weakOf(handle);
+  setStore(supportOf(handle), 0, 0);
+  store<u32>(rounds + (<usize>handle << 2), round);
+  store<u8>(authors + <usize>handle, <u8>author);
+  store<u8>(states + <usize>handle, (setLow(weak) | setHigh(weak)) == 0 ? LIVE : LIVE | LINKS_WEAKLY);
+  mark(handle, 0);
   const digest = digestOf(handle);
   for (let i: usize = 0; i < 32; i += 8) store<u64>(digest + i, load<u64>(INPUT_DIGEST + i));
   for (let i: u32 = 0; i < count; i++) {
-    const parent = BLOCK(load<i32>(INPUT_PARENTS + (<usize>i << 2)));
-    if (load<u32>(parent, ROUND) + 1 == round) setAdd(parent + SUPPORT, author);
+    const parent = load<i32>(INPUT_PARENTS + (<usize>i << 2));
+    if (roundOf(parent) + 1 == round) setAdd(supportOf(parent), author);
   }
   enter(handle, round, author);
   return handle;
 }
 
-/** Checks the parents that the host put in place and writes STRONG, WEAK and the links. 0 or a code. */
+/** Checks the parents that the host put in place and writes the links to them. 0 or a code. */
 function linkParents(handle: i32, round: u32, count: u32): i32 {
   let strongLow: u64 = 0;
   let strongHigh: u64 = 0;
@@ -177,10 +231,9 @@ function linkParents(handle: i32, round: u32, count: u32): i32 {
   for (let i: u32 = 0; i < count; i++) {
     const parent = load<i32>(INPUT_PARENTS + (<usize>i << 2));
     if (!isLive(parent)) return BAD_PARENT;
-    const from = BLOCK(parent);
-    const parentRound = load<u32>(from, ROUND);
+    const parentRound = roundOf(parent);
     if (parentRound >= round) return BAD_PARENT_ROUND;
-    const author = <u32>load<u16>(from, AUTHOR);
+    const author = authorOf(parent);
     const bit = <u64>1 << <u64>(author & 63);
     const low = author < 64 ? bit : 0;
     const high = bit ^ low;
@@ -191,13 +244,12 @@ function linkParents(handle: i32, round: u32, count: u32): i32 {
     } else {
       weakLow |= low;
       weakHigh |= high;
+      store<u32>(weakRounds + linkAt(handle, author), parentRound);
     }
-    const at = linkAt(handle, author);
-    store<i32>(at, parent);
-    store<u32>(at, parentRound, 4);
+    store<i32>(links + linkAt(handle, author), parent);
   }
-  setStore(BLOCK(handle) + STRONG, strongLow, strongHigh);
-  setStore(BLOCK(handle) + WEAK, weakLow, weakHigh);
+  setStore(strongOf(handle), strongLow, strongHigh);
+  setStore(weakOf(handle), weakLow, weakHigh);
   return 0;
 }
 
@@ -233,13 +285,16 @@ function enter(handle: i32, round: u32, author: u32): void {
     store<u32>(place, 0, WALK);
     setClear(place + AUTHORS);
     setClear(place + EQUIVOCATORS);
+    setClear(place + DONE);
   }
   const first = place + FIRST + (<usize>author << 2);
+  const next = nexts + (<usize>handle << 2);
   if (setHas(place + AUTHORS, author)) {
-    store<i32>(BLOCK(handle), load<i32>(first), NEXT);
+    store<i32>(next, load<i32>(first));
     setAdd(place + EQUIVOCATORS, author);
+    setRemove(place + DONE, author);
   } else {
-    store<i32>(BLOCK(handle), -1, NEXT);
+    store<i32>(next, -1);
     setAdd(place + AUTHORS, author);
   }
   store<i32>(first, handle);
@@ -255,8 +310,8 @@ export function collect(from: u32): void {
     if (place == 0) continue;
     for (let author: u32 = 0; author < authorsCount; author++) {
       if (!setHas(place + AUTHORS, author)) continue;
-      for (let handle = firstOf(place, author); handle >= 0; handle = load<i32>(BLOCK(handle), NEXT)) {
-        store<u8>(BLOCK(handle), 0, STATE);
+      for (let handle = firstOf(place, author); handle >= 0; handle = nextOf(handle)) {
+        store<u8>(states + <usize>handle, 0);
         store<i32>(free + (<usize>freeCount << 2), handle);
         freeCount++;
         size--;
@@ -267,23 +322,37 @@ export function collect(from: u32): void {
   lowest = max(lowest, from);
 }
 
-/** Makes every WALK and MARK "of no walk", before numbers of walks begin anew. */
+/** Makes every WALK and mark "of no walk", before numbers of walks begin anew. */
 export function forgetWalks(): void {
   for (let i: u32 = 0; i < ringSize; i++) store<u32>(ring + <usize>i * roundBytes, 0, WALK);
-  for (let handle: u32 = 0; handle < used; handle++) store<u32>(BLOCK(handle), 0, MARK);
+  for (let handle: u32 = 0; handle < used; handle++) mark(handle, 0);
 }
 
+/** Set by `move` when there was no memory. */
+let isOut: bool = false;
+
+/** A region for `to` blocks of `bytes` each, that starts with what is at `from`. */
+function move(from: usize, to: u32, bytes: usize): usize {
+  const region = regrow(from, <usize>capacity * bytes, <u64>to * bytes);
+  if (region == 0) isOut = true;
+  return region;
+}
+
+/** Gives every array room for `to` blocks. After a failure the arena is of no more use. */
 function growBlocks(to: u32): bool {
-  const old = <usize>capacity;
-  const newBlocks = regrow(blocks, old << BLOCK_BITS, <u64>to << BLOCK_BITS);
-  const newDigests = regrow(digests, old << 5, <u64>to << 5);
-  const newLinks = regrow(links, old * linksBytes, <u64>to * linksBytes);
-  const newFree = regrow(free, <usize>freeCount << 2, <u64>to << 2);
-  if (newBlocks == 0 || newDigests == 0 || newLinks == 0 || newFree == 0) return false;
-  blocks = newBlocks;
-  digests = newDigests;
-  links = newLinks;
-  free = newFree;
+  strongs = move(strongs, to, SET_BYTES);
+  weaks = move(weaks, to, SET_BYTES);
+  supports = move(supports, to, SET_BYTES);
+  states = move(states, to, 1);
+  authors = move(authors, to, 1);
+  rounds = move(rounds, to, 4);
+  nexts = move(nexts, to, 4);
+  marks = move(marks, to, 4);
+  digests = move(digests, to, 32);
+  links = move(links, to, linksBytes);
+  weakRounds = move(weakRounds, to, linksBytes);
+  free = move(free, to, 4);
+  if (isOut) return false;
   capacity = to;
   return true;
 }

@@ -2,10 +2,7 @@
 // R + 1 that link it, and certified by a block of R + 2 whose parents hold a quorum of such votes. Authors are counted,
 // never blocks.
 import { setHas, setHigh, setLow } from './author-set';
-import {
-  AUTHOR, AUTHORS, BLOCK, EQUIVOCATORS, NEXT, ROUND, STRONG, SUPPORT,
-  firstOf, parentOf, roundAt,
-} from './dag-blocks';
+import { AUTHORS, EQUIVOCATORS, authorOf, firstOf, nextOf, parentOf, roundAt, strongOf, supportOf } from './dag-blocks';
 import { walkDownTo, walkHas, walkStart } from './dag-walk';
 import { stakeOf, stakeOfAuthor } from './stake';
 
@@ -101,9 +98,9 @@ function decideDirectly(round: u32, author: u32): i32 {
   if (voters == 0 || !isQuorumSet(voters + AUTHORS)) return NOT_YET;
   const first = firstBlock(round, author);
   // Two certified blocks blame each other, so they have to be looked for before the skip that they would look like.
-  if (first >= 0 && load<i32>(BLOCK(first), NEXT) >= 0 && findCertified(first, round, voters) == TWO) return TWO;
+  if (first >= 0 && nextOf(first) >= 0 && findCertified(first, round, voters) == TWO) return TWO;
   let block = first;
-  while (block >= 0 && isBlamed(block, voters)) block = load<i32>(BLOCK(block), NEXT);
+  while (block >= 0 && isBlamed(block, voters)) block = nextOf(block);
   return block < 0 ? SKIPPED : findCertified(first, round, voters);
 }
 
@@ -112,7 +109,7 @@ function findCertified(first: i32, round: u32, voters: usize): i32 {
   const certifiers = roundAt(round + 2);
   if (certifiers == 0 || !isQuorumSet(certifiers + AUTHORS)) return NOT_YET;
   let found: i32 = NOT_YET;
-  for (let block = first; block >= 0; block = load<i32>(BLOCK(block), NEXT)) {
+  for (let block = first; block >= 0; block = nextOf(block)) {
     if (!hasCertificateQuorum(block, voters, certifiers)) continue;
     if (found != NOT_YET) return TWO;
     found = block;
@@ -131,7 +128,7 @@ function decideBy(anchor: i32, round: u32, author: u32): i32 {
   const certifiers = roundAt(round + 2);
   let found: i32 = SKIPPED;
   if (voters == 0 || certifiers == 0) return found;
-  for (let block = firstBlock(round, author); block >= 0; block = load<i32>(BLOCK(block), NEXT)) {
+  for (let block = firstBlock(round, author); block >= 0; block = nextOf(block)) {
     if (!isCertifiedInHistory(block, voters, certifiers)) continue;
     if (found != SKIPPED) return TWO;
     found = block;
@@ -150,11 +147,11 @@ function isBlamed(leader: i32, voters: usize): bool {
 /** Those of the 64 authors from `base` on that have a block which does not link `leader`. */
 @inline
 function blame(leader: i32, voters: usize, authors: u64, equivocators: u64, base: u32): u64 {
-  const support = load<u64>(BLOCK(leader) + SUPPORT + <usize>(base >> 3));
+  const support = load<u64>(supportOf(leader) + <usize>(base >> 3));
   let blaming = authors & ~support;
   // An equivocator may have linked it in one block and not in another: then it counts on both sides.
   for (let bits = support & equivocators; bits != 0; bits &= bits - 1) {
-    for (let block = firstOf(voters, base + <u32>ctz(bits)); block >= 0; block = load<i32>(BLOCK(block), NEXT)) {
+    for (let block = firstOf(voters, base + <u32>ctz(bits)); block >= 0; block = nextOf(block)) {
       if (!isVote(block, leader)) blaming |= bits & (0 - bits);
     }
   }
@@ -163,15 +160,15 @@ function blame(leader: i32, voters: usize, authors: u64, equivocators: u64, base
 
 /** True when `block`, of the round after `leader`, has it among its parents. */
 function isVote(block: i32, leader: i32): bool {
-  const author = <u32>load<u16>(BLOCK(leader), AUTHOR);
-  return setHas(BLOCK(block) + STRONG, author) && parentOf(block, author) == leader;
+  const author = authorOf(leader);
+  return setHas(strongOf(block), author) && parentOf(block, author) == leader;
 }
 
 /** True when `block`, two rounds above `leader`, has a quorum of parents that vote for it. */
 @inline
 function isCertificate(block: i32, leader: i32, voters: usize): bool {
-  const parents = BLOCK(block) + STRONG;
-  const support = BLOCK(leader) + SUPPORT;
+  const parents = strongOf(block);
+  const support = supportOf(leader);
   let low = setLow(parents) & setLow(support);
   let high = setHigh(parents) & setHigh(support);
   const suspectLow = low & setLow(voters + EQUIVOCATORS);
@@ -194,14 +191,14 @@ function falseVotes(block: i32, leader: i32, suspects: u64, base: u32): u64 {
 
 /** True when the authors of the certificates for `leader` hold a quorum. */
 function hasCertificateQuorum(leader: i32, voters: usize, certifiers: usize): bool {
-  if (!isQuorumSet(BLOCK(leader) + SUPPORT)) return false;
+  if (!isQuorumSet(supportOf(leader))) return false;
   const quorum = load<u64>(QUORUM);
   let certified: u64 = 0;
   for (let half: u32 = 0; half < 2; half++) {
     for (let bits = load<u64>(certifiers + (<usize>half << 3), AUTHORS); bits != 0; bits &= bits - 1) {
       const author = (half << 6) + <u32>ctz(bits);
       let block = firstOf(certifiers, author);
-      while (block >= 0 && !isCertificate(block, leader, voters)) block = load<i32>(BLOCK(block), NEXT);
+      while (block >= 0 && !isCertificate(block, leader, voters)) block = nextOf(block);
       if (block < 0) continue;
       certified += stakeOfAuthor(author);
       if (certified >= quorum) return true;
@@ -212,11 +209,11 @@ function hasCertificateQuorum(leader: i32, voters: usize, certifiers: usize): bo
 
 /** True when the history that was walked has a certificate for `leader`. */
 function isCertifiedInHistory(leader: i32, voters: usize, certifiers: usize): bool {
-  if (!isQuorumSet(BLOCK(leader) + SUPPORT)) return false;
+  if (!isQuorumSet(supportOf(leader))) return false;
   for (let half: u32 = 0; half < 2; half++) {
     for (let bits = load<u64>(certifiers + (<usize>half << 3), AUTHORS); bits != 0; bits &= bits - 1) {
       const author = (half << 6) + <u32>ctz(bits);
-      for (let block = firstOf(certifiers, author); block >= 0; block = load<i32>(BLOCK(block), NEXT)) {
+      for (let block = firstOf(certifiers, author); block >= 0; block = nextOf(block)) {
         if (walkHas(block) && isCertificate(block, leader, voters)) return true;
       }
     }

@@ -2,11 +2,12 @@
 // whole round of parents costs one union per child. Nothing recurses.
 import { setAdd, setClear, setHas, setHigh, setLow, setStore } from './author-set';
 import {
-  AUTHOR, BLOCK, COMMITTED, EQUIVOCATORS, MARK, NEXT, REACHED, ROUND, STATE, STRONG, WALK, WEAK,
-  digestOf, firstOf, forgetWalks, keepFrom, parentOf, parentRoundOf, roundAt,
+  COMMITTED, DONE, EQUIVOCATORS, LINKS_WEAKLY, REACHED, WALK,
+  authorOf, digestOf, firstOf, forgetWalks, keepFrom, mark, markOf, nextOf, parentOf, roundAt, roundOf, setCommitted, stateOf,
+  strongOf, weakOf, weakRoundOf,
 } from './dag-blocks';
 
-/** Number of the current walk; WALK and MARK fields that hold it are its. 0 is none. */
+/** Number of the current walk; WALK of a round and marks of blocks that hold it are its. 0 is none. */
 let walk: u32 = 0;
 let top: u32 = 0;
 /** The next round to look at, and the lowest one with anything reached. */
@@ -14,7 +15,7 @@ let cursor: u32 = 0;
 let bottom: u32 = 0;
 /** Rounds below this one are not entered. */
 let limit: u32 = 0;
-/** Blocks with any of these in STATE are not walked through; committed ones when their history is committed too. */
+/** Blocks with any of these states are not walked through; committed ones when their history is committed too. */
 let passedOver: u8 = 0;
 /** Union of the parents of a round, while it is looked at. */
 let strongLow: u64 = 0;
@@ -29,10 +30,10 @@ export function walkStart(block: i32, from: u32, stopsAtCommitted: bool): void {
   }
   limit = max(from, keepFrom);
   passedOver = stopsAtCommitted ? COMMITTED : 0;
-  top = load<u32>(BLOCK(block), ROUND);
+  top = roundOf(block);
   cursor = top;
   bottom = top;
-  if (top >= limit) reach(top, <u32>load<u16>(BLOCK(block), AUTHOR), block);
+  if (top >= limit) reach(top, authorOf(block), block);
 }
 
 /** Walks until all that is reached in `round` is known: the parents of every reached block above it were entered. */
@@ -54,8 +55,8 @@ export function walkCommit(out: usize): u32 {
   for (let round = bottom; round <= top; round++) {
     const place = roundAt(round);
     if (place == 0 || load<u32>(place, WALK) != walk) continue;
-    to = commitReached(place, setLow(place + REACHED), 0, to);
-    to = commitReached(place, setHigh(place + REACHED), 64, to);
+    to = commitReached(place, wantedLow(place), setLow(place + EQUIVOCATORS), 0, to);
+    to = commitReached(place, wantedHigh(place), setHigh(place + EQUIVOCATORS), 64, to);
   }
   return <u32>((to - out) >> 2);
 }
@@ -65,8 +66,8 @@ function enterParentsOfRound(): void {
   const place = roundAt(cursor);
   if (place == 0 || load<u32>(place, WALK) != walk) return;
   strongLow = strongHigh = 0;
-  enterParentsOf(place, setLow(place + REACHED), setLow(place + EQUIVOCATORS), 0);
-  enterParentsOf(place, setHigh(place + REACHED), setHigh(place + EQUIVOCATORS), 64);
+  enterParentsOf(place, wantedLow(place), setLow(place + EQUIVOCATORS), 0);
+  enterParentsOf(place, wantedHigh(place), setHigh(place + EQUIVOCATORS), 64);
   // A block of round 0 has no parents; its `cursor - 1` would wrap.
   if (cursor <= limit || (strongLow | strongHigh) == 0) return;
   const below = roundAt(cursor - 1);
@@ -76,18 +77,17 @@ function enterParentsOfRound(): void {
   const suspectLow = strongLow & setLow(below + EQUIVOCATORS);
   const suspectHigh = strongHigh & setHigh(below + EQUIVOCATORS);
   if ((suspectLow | suspectHigh) == 0) return;
-  markParentsOf(place, setLow(place + REACHED), 0, suspectLow, suspectHigh);
-  markParentsOf(place, setHigh(place + REACHED), 64, suspectLow, suspectHigh);
+  markParentsOf(place, wantedLow(place), 0, suspectLow, suspectHigh);
+  markParentsOf(place, wantedHigh(place), 64, suspectLow, suspectHigh);
 }
 
 /** True when `block`, of a round already known, was reached. */
 export function walkHas(block: i32): bool {
-  const at = BLOCK(block);
-  const place = roundAt(load<u32>(at, ROUND));
+  const place = roundAt(roundOf(block));
   if (load<u32>(place, WALK) != walk) return false;
-  const author = <u32>load<u16>(at, AUTHOR);
+  const author = authorOf(block);
   if (!setHas(place + REACHED, author)) return false;
-  return !setHas(place + EQUIVOCATORS, author) || load<u32>(at, MARK) == walk;
+  return !setHas(place + EQUIVOCATORS, author) || markOf(block) == walk;
 }
 
 /** Prepares the round at `place` for this walk. */
@@ -102,86 +102,106 @@ function reach(round: u32, author: u32, block: i32): void {
   const place = roundAt(round);
   open(place);
   setAdd(place + REACHED, author);
-  if (setHas(place + EQUIVOCATORS, author)) store<u32>(BLOCK(block), walk, MARK);
+  if (setHas(place + EQUIVOCATORS, author)) mark(block, walk);
   bottom = min(bottom, round);
 }
 
-/** True when the block at `at`, of an author that was reached, was itself reached and is not passed over. */
+/** Authors reached at `place`, without those whose only block is passed over. */
 @inline
-function isWanted(at: usize, isOnlyOne: bool): bool {
-  return (load<u8>(at, STATE) & passedOver) == 0 && (isOnlyOne || load<u32>(at, MARK) == walk);
+function wantedLow(place: usize): u64 {
+  return setLow(place + REACHED) & (passedOver == 0 ? ~(<u64>0) : ~setLow(place + DONE));
 }
 
-/** Unites the parents of what is reached at `place`, among the 64 authors from `base` on, and enters their weak ones. */
-function enterParentsOf(place: usize, reached: u64, equivocators: u64, base: u32): void {
+@inline
+function wantedHigh(place: usize): u64 {
+  return setHigh(place + REACHED) & (passedOver == 0 ? ~(<u64>0) : ~setHigh(place + DONE));
+}
+
+/** True when the block, of an author that is wanted, was itself reached and is not passed over. */
+@inline
+function isWanted(block: i32, isOnlyOne: bool): bool {
+  return isOnlyOne || (markOf(block) == walk && (stateOf(block) & passedOver) == 0);
+}
+
+/** Unites the parents of what is wanted at `place`, among the 64 authors from `base` on, and enters their weak ones. */
+function enterParentsOf(place: usize, wanted: u64, equivocators: u64, base: u32): void {
   let low: u64 = 0;
   let high: u64 = 0;
-  for (let bits = reached; bits != 0; bits &= bits - 1) {
-    const author = base + <u32>ctz(bits);
+  for (let bits = wanted; bits != 0; bits &= bits - 1) {
     const isOnlyOne = (bits & (0 - bits) & equivocators) == 0;
-    for (let block = firstOf(place, author); block >= 0; block = load<i32>(BLOCK(block), NEXT)) {
-      const at = BLOCK(block);
-      if (!isWanted(at, isOnlyOne)) continue;
-      low |= setLow(at + STRONG);
-      high |= setHigh(at + STRONG);
-      const weakLow = setLow(at + WEAK);
-      const weakHigh = setHigh(at + WEAK);
-      if ((weakLow | weakHigh) == 0) continue;
-      enterWeak(block, weakLow, 0);
-      enterWeak(block, weakHigh, 64);
+    let block = firstOf(place, base + <u32>ctz(bits));
+    while (block >= 0) {
+      if (isWanted(block, isOnlyOne)) {
+        low |= setLow(strongOf(block));
+        high |= setHigh(strongOf(block));
+        if ((stateOf(block) & LINKS_WEAKLY) != 0) {
+          enterWeak(block, setLow(weakOf(block)), 0);
+          enterWeak(block, setHigh(weakOf(block)), 64);
+        }
+      }
+      block = isOnlyOne ? -1 : nextOf(block);
     }
   }
   strongLow |= low;
   strongHigh |= high;
 }
 
-/** Marks the very parents that equivocators made, of what is reached at `place` among the 64 authors from `base` on. */
-function markParentsOf(place: usize, reached: u64, base: u32, suspectLow: u64, suspectHigh: u64): void {
-  for (let bits = reached; bits != 0; bits &= bits - 1) {
+/** Marks the very parents that equivocators made, of what is wanted at `place` among the 64 authors from `base` on. */
+function markParentsOf(place: usize, wanted: u64, base: u32, suspectLow: u64, suspectHigh: u64): void {
+  for (let bits = wanted; bits != 0; bits &= bits - 1) {
     const author = base + <u32>ctz(bits);
     const isOnlyOne = !setHas(place + EQUIVOCATORS, author);
-    for (let block = firstOf(place, author); block >= 0; block = load<i32>(BLOCK(block), NEXT)) {
-      const at = BLOCK(block);
-      if (!isWanted(at, isOnlyOne)) continue;
-      mark(block, setLow(at + STRONG) & suspectLow, 0);
-      mark(block, setHigh(at + STRONG) & suspectHigh, 64);
+    for (let block = firstOf(place, author); block >= 0; block = nextOf(block)) {
+      if (!isWanted(block, isOnlyOne)) continue;
+      markParents(block, setLow(strongOf(block)) & suspectLow, 0);
+      markParents(block, setHigh(strongOf(block)) & suspectHigh, 64);
     }
   }
 }
 
 @inline
-function mark(block: i32, suspects: u64, base: u32): void {
-  for (let bits = suspects; bits != 0; bits &= bits - 1) {
-    store<u32>(BLOCK(parentOf(block, base + <u32>ctz(bits))), walk, MARK);
-  }
+function markParents(block: i32, suspects: u64, base: u32): void {
+  for (let bits = suspects; bits != 0; bits &= bits - 1) mark(parentOf(block, base + <u32>ctz(bits)), walk);
 }
 
 function enterWeak(block: i32, set: u64, base: u32): void {
   for (let bits = set; bits != 0; bits &= bits - 1) {
     const author = base + <u32>ctz(bits);
-    const round = parentRoundOf(block, author);
+    const round = weakRoundOf(block, author);
     if (round >= limit) reach(round, author, parentOf(block, author));
   }
 }
 
-/** Commits what is reached at `place` and wanted; writes it sorted by (author, digest); returns where it ends. */
-function commitReached(place: usize, reached: u64, base: u32, out: usize): usize {
+/** Commits what is wanted at `place`; writes it sorted by (author, digest); returns where it ends. */
+function commitReached(place: usize, wanted: u64, equivocators: u64, base: u32, out: usize): usize {
   let to = out;
-  for (let bits = reached; bits != 0; bits &= bits - 1) {
-    const author = base + <u32>ctz(bits);
-    const isOnlyOne = !setHas(place + EQUIVOCATORS, author);
-    const slot = to;
-    for (let block = firstOf(place, author); block >= 0; block = load<i32>(BLOCK(block), NEXT)) {
-      const at = BLOCK(block);
-      if (!isWanted(at, isOnlyOne)) continue;
-      store<u8>(at, load<u8>(at, STATE) | COMMITTED, STATE);
-      let position = to;
-      for (; position > slot && isBefore(block, load<i32>(position - 4)); position -= 4) {
-        store<i32>(position, load<i32>(position - 4));
-      }
-      store<i32>(position, block);
-      to += 4;
+  const done = place + DONE + <usize>(base >> 3);
+  store<u64>(done, load<u64>(done) | (wanted & ~equivocators));
+  for (let bits = wanted; bits != 0; bits &= bits - 1) {
+    const first = firstOf(place, base + <u32>ctz(bits));
+    if ((bits & (0 - bits) & equivocators) != 0) {
+      to = commitSlot(first, to);
+      continue;
     }
+    setCommitted(first);
+    store<i32>(to, first);
+    to += 4;
+  }
+  return to;
+}
+
+/** The same for the blocks of an equivocator, of which `first` is the first. */
+function commitSlot(first: i32, out: usize): usize {
+  let to = out;
+  for (let block = first; block >= 0; block = nextOf(block)) {
+    if (!isWanted(block, false)) continue;
+    setCommitted(block);
+    let position = to;
+    for (; position > out && isBefore(block, load<i32>(position - 4)); position -= 4) {
+      store<i32>(position, load<i32>(position - 4));
+    }
+    store<i32>(position, block);
+    to += 4;
   }
   return to;
 }

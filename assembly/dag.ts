@@ -1,8 +1,8 @@
 // What the host calls of the DAG: the arena, the commit rule, histories.
 import { stage } from './arena';
 import {
-  BLOCK, COMMITTED, INPUT_DIGEST, INPUT_PARENTS, ROUND, STATE,
-  blocksInit, collect, highest, insert, isLive, keepFrom, size,
+  COMMITTED, INPUT_DIGEST, INPUT_PARENTS, blocksInit, collect, commit, highest, insert, isLive, keepFrom, roundOf, size,
+  stateOf,
 } from './dag-blocks';
 import { QUORUM, SLOT_BYTES, decide } from './dag-rule';
 import { walkCommit, walkDownTo, walkHas, walkStart } from './dag-walk';
@@ -81,21 +81,21 @@ export function dagLinearize(leader: i32, from: u32): i32 {
 
 export function dagMarkCommitted(handle: i32): i32 {
   if (!isLive(handle)) return BAD_HANDLE;
-  store<u8>(BLOCK(handle), load<u8>(BLOCK(handle), STATE) | COMMITTED, STATE);
+  commit(handle);
   return 0;
 }
 
 /** 1, 0, or BAD_HANDLE. */
 export function dagIsCommitted(handle: i32): i32 {
   if (!isLive(handle)) return BAD_HANDLE;
-  return (load<u8>(BLOCK(handle), STATE) & COMMITTED) != 0 ? 1 : 0;
+  return (stateOf(handle) & COMMITTED) != 0 ? 1 : 0;
 }
 
 /** 1, 0, or BAD_HANDLE. */
 export function dagReaches(from: i32, to: i32): i32 {
   if (!isLive(from) || !isLive(to)) return BAD_HANDLE;
-  const round = load<u32>(BLOCK(to), ROUND);
-  if (round > load<u32>(BLOCK(from), ROUND)) return 0;
+  const round = roundOf(to);
+  if (round > roundOf(from)) return 0;
   walkStart(from, round, false);
   walkDownTo(round);
   return walkHas(to) ? 1 : 0;

@@ -231,22 +231,20 @@ function bitsAt(bits: usize, length: usize, index: u32): u64 {
   return shift == 0 ? rest : rest | (<u64>load<u8>(bits + byte + 8) << (64 - shift));
 }
 
-/** Below this many members a set is walked, from it on a vector of sums is masked. */
-const DENSE: u64 = 12;
-
-/** Adds the stake to those of 64 sums that the bits name. */
+/** Adds the stake to those of 64 sums that the bits name; all of them, the usual case, without looking at each bit. */
 function addStake(first: usize, bits: u64, stake: u64): void {
-  if (ASC_FEATURE_SIMD) {
-    if (popcnt(bits) >= DENSE) {
-      const pair = i64x2(1, 2);
+  if (bits == ~(<u64>0)) {
+    const end = first + 512;
+    if (ASC_FEATURE_SIMD) {
       const stakes = i64x2.splat(stake);
-      for (let at = first; bits != 0; at += 16) {
-        const chosen = i64x2.eq(v128.and(i64x2.splat(bits), pair), pair);
-        v128.store(at, i64x2.add(v128.load(at), v128.and(chosen, stakes)));
-        bits >>= 2;
+      for (let at = first; at < end; at += 32) {
+        v128.store(at, i64x2.add(v128.load(at), stakes));
+        v128.store(at, i64x2.add(v128.load(at, 16), stakes), 16);
       }
-      return;
+    } else {
+      for (let at = first; at < end; at += 8) store<u64>(at, load<u64>(at) + stake);
     }
+    return;
   }
   for (; bits != 0; bits &= bits - 1) {
     const at = first + (<usize>ctz(bits) << 3);

@@ -35,12 +35,14 @@ export interface Row {
 export interface Effort {
   /** Samples per column. */
   readonly samples: number;
+  /** A column that took this long in all gets no more samples, once it has five. */
+  readonly columnMs: number;
   /** A sample repeats its run until it takes this long: less than a slice of the scheduler, so that most are not cut. */
   readonly sampleMs: number;
 }
 
-export const FULL: Effort = { samples: 101, sampleMs: 2 };
-export const QUICK: Effort = { samples: 5, sampleMs: 1 };
+export const FULL: Effort = { samples: 101, columnMs: 3000, sampleMs: 2 };
+export const QUICK: Effort = { samples: 5, columnMs: 300, sampleMs: 1 };
 
 /** A checksum of numbers or bytes: FNV-1a, enough to tell that two columns computed the same. */
 export function checksum(values: Iterable<number>): number {
@@ -58,11 +60,14 @@ export function measure(spec: RowSpec, effort: Effort): Row {
     throw new Error(`${spec.name}: ${columns[i]!.name} computed ${sum}, ${columns[0]!.name} ${sums[0]}`);
   }
   const repeats = columns.map(({ column }) => warmUp(column, effort.sampleMs));
+  const spentMs = columns.map(() => 0);
   for (let sample = 0; sample < effort.samples; sample++) {
     for (const [i, { column, times }] of columns.entries()) {
-      let nanoseconds = 0;
-      for (let repeat = 0; repeat < repeats[i]!; repeat++) nanoseconds += runOnce(column).nanoseconds;
-      times.push(nanoseconds / 1000 / repeats[i]! / spec.operations);
+      if (times.length >= 5 && spentMs[i]! > effort.columnMs) continue;
+      const start = performance.now();
+      const runs = Array.from({ length: repeats[i]! }, () => runOnce(column).nanoseconds);
+      times.push(middleMean(runs) / 1000 / spec.operations);
+      spentMs[i]! += performance.now() - start;
     }
   }
   return {
@@ -90,6 +95,13 @@ function warmUp(column: Column, sampleMs: number): number {
   const end = performance.now() + 10 * sampleMs;
   for (let run = 0; run < 3 || performance.now() < end; run++) fastest = Math.min(fastest, runOnce(column).nanoseconds);
   return Math.max(1, Math.ceil((sampleMs * 1e6) / fastest));
+}
+
+/** Mean of the middle half: runs differ in what they do, and some are interrupted by the rest of the machine. */
+function middleMean(runs: readonly number[]): number {
+  const sorted = [...runs].sort((a, b) => a - b);
+  const middle = sorted.slice(Math.floor(sorted.length / 4), Math.ceil((3 * sorted.length) / 4));
+  return middle.reduce((sum, run) => sum + run, 0) / middle.length;
 }
 
 function percentile(times: readonly number[], part: number): number {

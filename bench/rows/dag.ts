@@ -19,7 +19,7 @@ interface Block {
 
 /**
  * Rounds as a network with some late messages makes them: an author has a block in 98 of 100 rounds and links itself,
- * 95 of 100 blocks of the round before, and the newest older block of whoever has none there.
+ * 95 of 100 blocks of the round before, and some older blocks of those who have none there.
  */
 class Stream {
   readonly #dag: DagKernel;
@@ -60,7 +60,9 @@ class Stream {
       if (this.#random() % 100 < 2) continue;
       const parents: number[] = [];
       for (const [other, newest] of this.#newest.entries()) {
-        const isLinked = other === author || this.#random() % 100 < 95;
+        // An older block is mostly in the own history by now and not linked again.
+        const chance = newest.round === this.#round - 1 ? 95 : 5;
+        const isLinked = other === author || this.#random() % 100 < chance;
         if (isLinked && newest.handle >= 0 && newest.round > gcRound) parents.push(newest.handle);
       }
       this.#blocks.push({ author, digest: bytesOf(32, this.#random()), parents });

@@ -93,7 +93,8 @@ async function runDemo(options: DemoOptions): Promise<ExitCode> {
   } finally {
     terminal.clearStatus();
     process.removeListener('SIGINT', interrupt).removeListener('SIGTERM', interrupt);
-    if (isGood) rmSync(folder, { recursive: true, force: true });
+    // Whoever stopped it needs no logs.
+    if (isGood || abort.signal.aborted) rmSync(folder, { recursive: true, force: true });
     else terminal.line(`The logs of the nodes are in ${folder}`);
   }
 }

@@ -98,6 +98,8 @@ async function runNode(options: NodeCommandOptions): Promise<ExitCode> {
 /** Prints phases until a signal, a fatal error, or the end of the process that started this one. */
 async function serve(terminal: Terminal, node: Node, quiet: boolean): Promise<ExitCode> {
   terminal.line(`node ${node.index + 1} listens at ${node.address}; Ctrl-C stops it`);
+  const { ready, validators } = node.status();
+  if (!ready) terminal.line(`waiting for others of the ${validators}: until enough are connected nothing is decided`);
   const printer = new PhasePrinter(terminal, node.index, { kind: 'all' });
   const topics = quiet ? (['alarm'] as const) : PHASE_TOPICS;
   node.subscribe(topics, (event) => printer.handle(event));

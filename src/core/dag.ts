@@ -102,7 +102,11 @@ export class Dag {
   isMissing(key: string): boolean {
     return this.#waiting.isMissing(key);
   }
-  /** What suspended blocks of `author` wait for and that is not suspended itself. */
+  /** Grows with whatever enters or leaves the waiting room. */
+  get waitingChanges(): number {
+    return this.#waiting.changes;
+  }
+  /** What suspended blocks of `author` wait for, through others too, and that is not suspended itself. */
   absentFor(author: number): ReadonlyMap<string, Ref> {
     return this.#waiting.absentFor(author);
   }

@@ -3,13 +3,18 @@ import type { Dag } from './dag.ts';
 import { FETCH_DELAY_MS, MAX_FETCH_REFS, MAX_FETCHES_IN_FLIGHT } from './limits.ts';
 import type { AuthorIndex, Ref } from './types.ts';
 
-/** Asking again takes at most 2 to this power times as long as at first: idle costs little while nobody has a block. */
-const MAX_DOUBLINGS = 6;
+/**
+ * How often every peer is asked for one block, each time after twice the time. Then it is waited for in silence, until
+ * another block needs it or a peer comes back: a ref to nothing must not keep an idle network busy.
+ */
+const MAX_SWEEPS = 5;
 
 interface Wanted {
   readonly ref: Ref;
   /** Author of a block that needs it: whose share of the places it takes. */
-  readonly account: number;
+  account: number;
+  /** Everybody on whose account it was asked for, each with all sweeps. */
+  readonly accounts: Set<number>;
   /** Who sent that block. */
   readonly from: AuthorIndex;
   askAtMs: number;
@@ -31,6 +36,9 @@ export class Fetcher {
   readonly #wanted = new Map<string, Wanted>();
   readonly #inFlight: number[];
   readonly #share: number;
+  /** What the waiting room was like when it was last looked through, and when it may be next. */
+  #seenChanges = -1;
+  #refillAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(dag: Dag, validators: number) {
     this.#dag = dag;
@@ -41,29 +49,48 @@ export class Fetcher {
   /** `from` sent a block of `account` that now waits for these parents. They may still arrive by themselves. */
   want(refs: Iterable<Ref>, account: number, from: AuthorIndex, nowMs: number): void {
     for (const ref of refs) {
+      const known = this.#wanted.get(refKey(ref));
+      if (known?.askAtMs === Number.POSITIVE_INFINITY) restart(known, nowMs);
+    }
+    this.#place(refs, account, from, nowMs);
+  }
+
+  #place(refs: Iterable<Ref>, account: number, from: AuthorIndex, nowMs: number): void {
+    for (const ref of refs) {
       if ((this.#inFlight[account] ?? 0) >= this.#share) return;
       const key = refKey(ref);
-      if (this.#wanted.has(key) || !this.#dag.isMissing(key) || this.#dag.holds(key)) continue;
-      this.#wanted.set(key, { ref, account, from, askAtMs: nowMs + FETCH_DELAY_MS, tries: 0 });
-      this.#inFlight[account]! += 1;
+      if (!this.#dag.isMissing(key) || this.#dag.holds(key)) continue;
+      const known = this.#wanted.get(key);
+      if (known) this.#takeOver(known, account, nowMs);
+      else {
+        const accounts = new Set([account]);
+        this.#wanted.set(key, { ref, account, accounts, from, askAtMs: nowMs + FETCH_DELAY_MS, tries: 0 });
+        this.#inFlight[account]! += 1;
+      }
     }
+  }
+
+  /** What was given up on one author's account is asked for again on that of another who needs it too. */
+  #takeOver(wanted: Wanted, account: number, nowMs: number): void {
+    if (wanted.askAtMs !== Number.POSITIVE_INFINITY || wanted.accounts.has(account)) return;
+    this.#inFlight[wanted.account]! -= 1;
+    this.#inFlight[account]! += 1;
+    wanted.account = account;
+    wanted.accounts.add(account);
+    restart(wanted, nowMs);
   }
 
   /** A new session: whoever is there now may have what nobody had. */
   askAgain(nowMs: number): void {
-    for (const wanted of this.#wanted.values()) {
-      wanted.tries = 0;
-      wanted.askAtMs = nowMs;
-    }
+    for (const wanted of this.#wanted.values()) restart(wanted, nowMs);
   }
 
   /** Requests that are due, and when to look again. `retryMs`: how long an answer may take. */
   due(nowMs: number, peers: readonly AuthorIndex[], retryMs: number): { requests: FetchRequest[]; nextAtMs: number } {
     const byPeer = new Map<AuthorIndex, Ref[]>();
-    let nextAtMs = Number.POSITIVE_INFINITY;
     this.#dropArrived();
-    this.#refill(nowMs);
-    if (peers.length === 0) return { requests: [], nextAtMs };
+    let nextAtMs = this.#refill(nowMs);
+    if (peers.length === 0) return { requests: [], nextAtMs: Number.POSITIVE_INFINITY };
     for (const wanted of this.#wanted.values()) {
       if (wanted.askAtMs <= nowMs) {
         const peer = choosePeer(wanted, peers);
@@ -71,12 +98,17 @@ export class Fetcher {
         if (refs.length < MAX_FETCH_REFS) {
           byPeer.set(peer, refs);
           refs.push(wanted.ref);
-          wanted.askAtMs = nowMs + retryMs * 2 ** Math.min(MAX_DOUBLINGS, Math.floor(wanted.tries / peers.length));
+          const sweeps = Math.floor(wanted.tries / peers.length);
+          wanted.askAtMs = sweeps < MAX_SWEEPS ? nowMs + retryMs * 2 ** sweeps : Number.POSITIVE_INFINITY;
           wanted.tries += 1;
+          // Given up here, it may still be on somebody else's account.
+          if (sweeps >= MAX_SWEEPS) this.#seenChanges = -1;
         }
       }
       nextAtMs = Math.min(nextAtMs, Math.max(wanted.askAtMs, nowMs + 1));
     }
+    if (this.#dag.waitingChanges !== this.#seenChanges)
+      nextAtMs = Math.min(nextAtMs, Math.max(this.#refillAtMs, nowMs + 1));
     return { requests: [...byPeer].map(([peer, refs]) => ({ peer, refs })), nextAtMs };
   }
 
@@ -88,15 +120,29 @@ export class Fetcher {
     }
   }
 
-  /** What did not fit an author's share earlier takes the places that came free. */
-  #refill(nowMs: number): void {
+  /**
+   * What did not fit an author's share earlier takes the places that came free. Looks through the waiting room when it has
+   * changed, and not with every message. Returns when to look again.
+   */
+  #refill(nowMs: number): number {
+    const changes = this.#dag.waitingChanges;
+    if (changes === this.#seenChanges) return Number.POSITIVE_INFINITY;
+    if (nowMs < this.#refillAtMs) return this.#refillAtMs;
+    this.#seenChanges = changes;
+    this.#refillAtMs = nowMs + FETCH_DELAY_MS;
     for (let account = 0; account < this.#inFlight.length; account++) {
       const absent = this.#dag.absentFor(account);
       if (absent.size > (this.#inFlight[account] ?? 0)) {
-        this.want(absent.values(), account, account as AuthorIndex, nowMs);
+        this.#place(absent.values(), account, account as AuthorIndex, nowMs);
       }
     }
+    return Number.POSITIVE_INFINITY;
   }
+}
+
+function restart(wanted: Wanted, nowMs: number): void {
+  wanted.tries = 0;
+  wanted.askAtMs = nowMs;
 }
 
 function choosePeer(wanted: Wanted, peers: readonly AuthorIndex[]): AuthorIndex {

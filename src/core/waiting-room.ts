@@ -9,14 +9,14 @@ import type { Ref, VerifiedBlock } from './types.ts';
 
 interface Suspended {
   readonly block: VerifiedBlock;
-  /** Keys of the parents that are not accepted yet. */
-  readonly missing: Set<string>;
+  /** The parents that are not accepted yet, by key. */
+  readonly missing: Map<string, Ref>;
 }
 
 interface MissingParent {
   readonly ref: Ref;
   readonly children: Set<string>;
-  /** Authors of the children: on whose account it is fetched. */
+  /** Authors of everything suspended that has it in its history: on whose account it is fetched. */
   readonly accounts: Set<number>;
 }
 
@@ -34,6 +34,7 @@ export class WaitingRoom {
   readonly #slots = new Map<number, number>();
   /** By account: what is missing and not suspended itself, so that somebody must be asked for it. */
   readonly #absent: Map<string, Ref>[];
+  #changes = 0;
 
   constructor(validators: number) {
     this.#suspendedOf = new Array(validators).fill(0);
@@ -42,6 +43,10 @@ export class WaitingRoom {
 
   get size(): number {
     return this.#suspended.size;
+  }
+  /** Grows with whatever comes and goes. */
+  get changes(): number {
+    return this.#changes;
   }
   has(key: string): boolean {
     return this.#suspended.has(key);
@@ -74,26 +79,44 @@ export class WaitingRoom {
     const key = refKey(block.ref);
     const { round, author } = block.ref;
     if (!this.#hasRoom(key, block.ref, held)) return false;
-    for (const account of this.#missing.get(key)?.accounts ?? []) this.#absent[account]?.delete(key);
+    const accounts = this.#missing.get(key)?.accounts ?? new Set<number>();
+    for (const account of accounts) this.#absent[account]?.delete(key);
+    this.#changes += 1;
     this.#suspendedOf[author]! += 1;
     this.#slots.set(round * MAX_VALIDATORS + author, this.countAt(round, author) + 1);
     setAt(this.#suspendedAt, round).add(key);
-    this.#suspended.set(key, { block, missing: new Set(missing.map(refKey)) });
-    for (const ref of missing) this.#await(ref, key, author);
+    this.#suspended.set(key, { block, missing: new Map(missing.map((ref) => [refKey(ref), ref])) });
+    for (const [parent, ref] of this.#suspended.get(key)?.missing ?? []) {
+      this.#await(parent, ref, key);
+      for (const account of [author, ...accounts]) this.#charge(parent, account);
+    }
     return true;
   }
 
-  #await(ref: Ref, child: string, account: number): void {
-    const key = refKey(ref);
-    let entry = this.#missing.get(key);
-    if (!entry) {
-      entry = { ref, children: new Set(), accounts: new Set() };
-      this.#missing.set(key, entry);
-      setAt(this.#missingAt, ref.round).add(key);
+  #await(key: string, ref: Ref, child: string): void {
+    const entry = this.#missing.get(key);
+    if (entry) {
+      entry.children.add(child);
+      return;
     }
-    entry.children.add(child);
-    entry.accounts.add(account);
-    if (!this.#suspended.has(key)) this.#absent[account]?.set(key, ref);
+    this.#missing.set(key, { ref, children: new Set([child]), accounts: new Set() });
+    setAt(this.#missingAt, ref.round).add(key);
+  }
+
+  /**
+   * A block of `account` has this one in its history. So have its ancestors that wait here: what an honest block needs
+   * through the block of a liar is not in the liar's queue alone.
+   */
+  #charge(key: string, account: number): void {
+    const queue = [key];
+    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+      const entry = this.#missing.get(next);
+      if (!entry || entry.accounts.has(account)) continue;
+      entry.accounts.add(account);
+      const suspended = this.#suspended.get(next);
+      if (suspended) queue.push(...suspended.missing.keys());
+      else this.#absent[account]?.set(next, entry.ref);
+    }
   }
 
   /** A block is accepted: it leaves, if it waited here. Returns those that waited for nothing else any more. */
@@ -139,7 +162,7 @@ export class WaitingRoom {
     if (left > 0) this.#slots.set(slot, left);
     else this.#slots.delete(slot);
     removeAt(this.#suspendedAt, round, key);
-    for (const parent of entry.missing) {
+    for (const parent of entry.missing.keys()) {
       const missing = this.#missing.get(parent);
       missing?.children.delete(key);
       if (missing?.children.size === 0) this.#forget(parent, missing);
@@ -147,6 +170,7 @@ export class WaitingRoom {
   }
 
   #forget(key: string, { ref, accounts }: MissingParent): void {
+    this.#changes += 1;
     this.#missing.delete(key);
     removeAt(this.#missingAt, ref.round, key);
     for (const account of accounts) this.#absent[account]?.delete(key);

@@ -195,27 +195,34 @@ export class RunningNode implements Node, ClientBackend {
     return this.#stop(0);
   }
 
-  /** Signs no more, tells what is owed, syncs, closes. Never rejects; a part that does not close makes the exit code 1. */
+  /** Never rejects: a part that does not close is reported, makes the exit code 1, and keeps no other from closing. */
   #stop(code: 0 | 1): Promise<void> {
-    this.#stopping ??= this.#close().then(
-      () => this.#exit.resolve(code),
-      (error: unknown) => {
-        this.#warn('STOP_FAILED', 'The node did not stop cleanly; what was acknowledged is in the log', error);
-        this.#exit.resolve(1);
-      },
-    );
+    this.#stopping ??= this.#close().then((clean) => this.#exit.resolve(clean ? code : 1));
     return this.#stopping;
   }
 
-  async #close(): Promise<void> {
+  /** Signs no more, tells what is owed, then closes one part after the other; the store, which others write to, last. */
+  async #close(): Promise<boolean> {
     const { store, record, agent } = this.#parts;
     this.#driver.stop();
-    await this.#sealer.settled();
-    await this.#decisions.flush();
-    await this.#sessions.close();
-    await agent.close();
-    await record.close();
-    await store.close();
+    const steps = [
+      () => this.#sealer.settled(),
+      () => this.#decisions.flush(),
+      () => this.#sessions.close(),
+      () => agent.close(),
+      () => record.close(),
+      () => store.close(),
+    ];
+    let clean = true;
+    for (const step of steps) {
+      try {
+        await step();
+      } catch (error) {
+        clean = false;
+        this.#warn('STOP_FAILED', 'A part of the node did not stop; what was acknowledged is in the log', error);
+      }
+    }
+    return clean;
   }
 
   #sources(): StatsSources {

@@ -212,6 +212,7 @@ function noticeOf(frame: Buffer): number | undefined {
 async function readListener({ socket, signal }: Woken<ListenSocket>, handlers: WireHandlers): Promise<void> {
   while (!socket.closed) {
     await signal.ready();
+    if (socket.closed) return;
     const received = await socket.receive().catch(ignoreUnreadable);
     if (socket.closed) return;
     signal.received();
@@ -232,6 +233,7 @@ async function readDialed(
 ): Promise<void> {
   while (!socket.closed) {
     await signal.ready();
+    if (socket.closed) return;
     const received = await socket.receive().catch(ignoreUnreadable);
     if (socket.closed) return;
     signal.received();

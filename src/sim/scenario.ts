@@ -1,3 +1,5 @@
+import type { Behaviour } from './byzantine.ts';
+
 /** What a simulated run is made of. A run is a function of (seed, scenario). All times in virtual milliseconds. */
 export interface Scenario {
   readonly validators: number;
@@ -26,6 +28,8 @@ export interface Scenario {
   readonly modelMs: readonly [low: number, high: number];
   /** Probability that a model never answers. */
   readonly modelSilence: number;
+  /** What Byzantine validators do, one entry each: the last ones of the committee. At most f of the stake. */
+  readonly byzantine: readonly (readonly Behaviour[])[];
 }
 
 export const CALM: Scenario = {
@@ -44,6 +48,7 @@ export const CALM: Scenario = {
   rejects: 0.2,
   modelMs: [1, 4],
   modelSilence: 0,
+  byzantine: [],
 };
 
 export const HOSTILE: Scenario = {
@@ -68,4 +73,15 @@ export const LONG_OUTAGE: Scenario = {
   crashes: 1,
   crashMs: [5_000, 6_000],
   modelMs: [1, 10],
+};
+
+/** f of n validators do everything that is bad, on a network that is slow and lossy besides. */
+export const BYZANTINE: Scenario = {
+  ...HOSTILE,
+  settleMs: 120_000,
+  delayMs: [0, 30],
+  loss: 0.03,
+  crashes: 1,
+  partitions: 1,
+  byzantine: [['equivocate', 'withhold', 'sync', 'flood']],
 };

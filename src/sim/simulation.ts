@@ -13,12 +13,15 @@ import { encodeProposal, identifyProposal } from '../core/proposal.ts';
 import type { AuthorIndex, Proposal, ProposalKeys } from '../core/types.ts';
 import { PqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
+import { Adversary } from './byzantine.ts';
 import { VirtualClock } from './clock.ts';
 import { SimNode, type SimWorld } from './node.ts';
 import { SeededRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
 
 const START_MS = 1_700_000_000_000;
+/** Byzantine validators that flood send one piece of junk to everybody this often. */
+const FLOOD_EVERY_MS = 5;
 
 /** What a run did. */
 export interface SimReport {
@@ -32,6 +35,9 @@ export interface SimReport {
   readonly crashes: number;
   /** Ranges of commits that nodes far behind took over. */
   readonly synced: number;
+  /** What honest validators saw of the others. */
+  readonly equivocations: number;
+  readonly refused: number;
   readonly virtualMs: number;
 }
 
@@ -42,6 +48,7 @@ export class Simulation implements SimWorld {
   readonly kernels: Kernels;
   readonly committee;
   readonly nodes: SimNode[];
+  readonly #adversaries = new Map<number, Adversary>();
   readonly #seed: number;
   readonly #cut = new Set<number>();
   readonly #digests = new Map<number, string>();
@@ -54,6 +61,8 @@ export class Simulation implements SimWorld {
   #lost = 0;
   #crashes = 0;
   #synced = 0;
+  #equivocations = 0;
+  #refused = 0;
 
   constructor(kernels: Kernels, seed: number, scenario: Scenario) {
     this.kernels = kernels;
@@ -77,6 +86,10 @@ export class Simulation implements SimWorld {
     });
     this.committee = committeeOf(kernels, genesis);
     this.nodes = this.committee.validators.map(({ index }) => new SimNode(this, index));
+    for (const [i, behaviours] of scenario.byzantine.entries()) {
+      const index = (scenario.validators - 1 - i) as AuthorIndex;
+      this.#adversaries.set(index, new Adversary(this, index, behaviours));
+    }
   }
 
   /** The conflict key is the body's first 32 bytes. */
@@ -99,7 +112,16 @@ export class Simulation implements SimWorld {
     return this.#report();
   }
 
+  get honest(): SimNode[] {
+    return this.nodes.filter(({ index }) => !this.#adversaries.has(index));
+  }
+
   send(from: number, to: number, bytes: Uint8Array): void {
+    const adversary = this.#adversaries.get(from);
+    for (const sent of adversary ? adversary.twist(to, bytes) : [bytes]) this.#transmit(from, to, sent);
+  }
+
+  #transmit(from: number, to: number, bytes: Uint8Array): void {
     this.#messages += 1;
     const hostile = this.clock.nowMs < START_MS + this.scenario.hostileMs;
     if (this.#cut.has(from) !== this.#cut.has(to) || (hostile && this.random.chance(this.scenario.loss))) {
@@ -109,10 +131,18 @@ export class Simulation implements SimWorld {
     const copies = hostile && this.random.chance(this.scenario.duplication) ? 2 : 1;
     const [low, high] = hostile ? this.scenario.delayMs : [1, 5];
     for (let i = 0; i < copies; i++) {
-      this.clock.after(this.random.between(low, high), () => {
-        this.nodes[to]?.input({ type: 'message', peer: from as AuthorIndex, bytes });
-      });
+      this.clock.after(this.random.between(low, high), () => this.#arrive(from, to, bytes, 1));
     }
+  }
+
+  #arrive(from: number, to: number, bytes: Uint8Array, tries: number): void {
+    const node = this.nodes[to];
+    if (!node) return;
+    if (this.#adversaries.get(to)?.isEarly(bytes, node.core.status().round)) {
+      if (tries < 20) this.clock.after(20 * tries, () => this.#arrive(from, to, bytes, tries + 1));
+      return;
+    }
+    node.input({ type: 'message', peer: from as AuthorIndex, bytes });
   }
 
   /** Stands in for ML-DSA: a hash that only this simulation makes. */
@@ -127,6 +157,7 @@ export class Simulation implements SimWorld {
   }
 
   signing(node: number, round: number, digest: string): void {
+    if (this.#adversaries.has(node)) return;
     const key = `${node}/${round}`;
     const before = this.#signed.get(key);
     if (before !== undefined && before !== digest) this.#fail('SIM_DOUBLE_SIGNATURE', { node, round });
@@ -134,6 +165,9 @@ export class Simulation implements SimWorld {
   }
 
   observed(node: number, event: CoreEvent): void {
+    if (this.#adversaries.has(node)) return;
+    if (event.type === 'equivocation') this.#equivocations += 1;
+    if (event.type === 'refused') this.#refused += 1;
     if (event.type === 'alarm') this.#fail('SIM_ALARM', { node, code: event.code });
     if (event.type === 'accepted') this.#blocks += 1;
     if (event.type === 'synced') this.#synced += 1;
@@ -195,6 +229,14 @@ export class Simulation implements SimWorld {
         });
       });
     }
+    for (const [index, adversary] of this.#adversaries) {
+      for (let atMs = 0; atMs < scenario.hostileMs; atMs += FLOOD_EVERY_MS) {
+        clock.at(START_MS + atMs, () => {
+          const junk = adversary.flood();
+          if (junk) for (const node of this.honest) this.#transmit(index, node.index, junk);
+        });
+      }
+    }
     for (let i = 0; i < scenario.partitions; i++) {
       clock.at(withinHostile(), () => {
         this.#cut.clear();
@@ -214,7 +256,7 @@ export class Simulation implements SimWorld {
       signature: new Uint8Array(0),
     };
     const submission: Submission = { proposal: identifyProposal(this.kernels, encodeProposal(proposal)) };
-    const up = this.nodes.filter((node) => node.up);
+    const up = this.honest.filter((node) => node.up);
     const node = up[this.random.below(up.length)];
     if (!node) return;
     this.#submitted.add(digestKey(submission.proposal.id));
@@ -226,8 +268,8 @@ export class Simulation implements SimWorld {
     const undecided = [...this.#submitted].filter((key) => !this.#decided.has(key) && !this.#lapsed.has(key));
     if (undecided.length > 0)
       this.#fail('SIM_UNDECIDED', { count: undecided.length, status: this.nodes.map((n) => n.core.status()) });
-    const last = Math.max(...this.nodes.map((node) => node.core.status().executedIndex));
-    for (const node of this.nodes) {
+    const last = Math.max(...this.honest.map((node) => node.core.status().executedIndex));
+    for (const node of this.honest) {
       const { executedIndex } = node.core.status();
       if (executedIndex < last - 1) this.#fail('SIM_BEHIND', { node: node.index, executedIndex, last });
     }
@@ -244,12 +286,14 @@ export class Simulation implements SimWorld {
       seed: this.#seed,
       commits: this.#digests.size,
       blocks: this.#blocks,
-      certified: Math.min(...this.nodes.map((node) => node.core.status().certifiedIndex)),
+      certified: Math.min(...this.honest.map((node) => node.core.status().certifiedIndex)),
       decisions,
       messages: this.#messages,
       lost: this.#lost,
       crashes: this.#crashes,
       synced: this.#synced,
+      equivocations: this.#equivocations,
+      refused: this.#refused,
       virtualMs: this.clock.nowMs - START_MS,
     };
   }

@@ -45,8 +45,8 @@ export class CoreDag implements DagKernel {
     const { i32 } = core;
     for (let i = 0; i < parents.length; i++) {
       const parent = parents[i]!;
+      if ((parent | 0) !== parent) throw badBlock('a parent is not in the arena');
       i32[this.#parentsAt + i] = parent;
-      if (i32[this.#parentsAt + i] !== parent) throw badBlock('a parent is not in the arena');
     }
     const handle = core.exports.dagInsert(round, author, parents.length);
     core.refresh();

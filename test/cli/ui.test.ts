@@ -196,10 +196,22 @@ describe('the phases', () => {
       lifeOf(block(i + 1, 0), [id((i % 10).toString())], i + 1, 100 * i),
     );
     const { told, text } = tell(lives.flat(), { kind: 'sample', gapMs: 500 });
-    expect(told).toBe(4);
-    expect(text.match(/PHOTON {3}this node/g)?.length).toBe(4);
+    // All are own blocks, so each waits in vain for its turn: begun at 0, 1000, …
+    expect(told).toBe(2);
+    expect(text.match(/PHOTON {3}this node proposes/g)?.length).toBe(2);
     const overlapping = [...lives[0]!.slice(0, 3), ...lives[9]!, ...lives[0]!.slice(3)];
     expect(tell(overlapping, { kind: 'sample', gapMs: 500 }).text).not.toContain('r10·n1');
+  });
+
+  it('are sampled from own blocks and those of others in turn', () => {
+    const lives = Array.from({ length: 30 }, (_, i) => {
+      const own = i % 3 === 2;
+      const life = lifeOf(block(i + 1, own ? 0 : 1), [id((i % 10).toString())], i + 1, 100 * i);
+      return own ? life : life.slice(1);
+    });
+    const { text } = tell(lives.flat(), { kind: 'sample', gapMs: 500 });
+    const order = [...text.matchAll(/PHOTON {3}(this node|node 2) proposes/g)].map((match) => match[1]);
+    expect(order).toEqual(['node 2', 'this node', 'node 2', 'this node', 'node 2']);
   });
 
   it('come with alarms and evidence, which cannot steer the terminal', () => {

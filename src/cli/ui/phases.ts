@@ -8,7 +8,7 @@ import { harmless, type Style, type Terminal } from './terminal.ts';
 export type Telling =
   /** Every block that carries proposals. */
   | { readonly kind: 'all' }
-  /** One block after another from first to last, and a pause of at least `gapMs` between two beginnings. */
+  /** One block after another from first to last, at least `gapMs` between two beginnings, own ones and those of others in turn. */
   | { readonly kind: 'sample'; readonly gapMs: number };
 
 /** What is needed to print the phases. */
@@ -30,6 +30,8 @@ const MAX_STORIES = 64;
 const MAX_DETAILS = 6;
 /** A sampled story that does not end gives way to the next. Milliseconds. */
 const STORY_TIMEOUT_MS = 5000;
+/** So many gaps a sample waits for a block of the kind whose turn it is: one side may be silent. */
+const TURN_PATIENCE = 2;
 const PHASE_STYLES = {
   PHOTON: 'magenta',
   WAVE: 'cyan',
@@ -58,6 +60,7 @@ export class PhasePrinter {
   readonly #self: number;
   readonly #stories = new Map<string, Story>();
   #lastBeganMs = Number.NEGATIVE_INFINITY;
+  #lastWasOwn = false;
   #told = 0;
   /** The newest own block to enter the DAG. */
   #ownDag: DagEvent | null = null;
@@ -204,7 +207,9 @@ export class PhasePrinter {
     if (this.#telling.kind === 'sample') {
       const open = [...this.#stories.values()][0];
       if (open !== undefined && nowMs - open.beganMs < STORY_TIMEOUT_MS) return null;
-      if (nowMs - this.#lastBeganMs < this.#telling.gapMs) return null;
+      const sinceMs = nowMs - this.#lastBeganMs;
+      const isTurn = (block.author === this.#self) !== this.#lastWasOwn;
+      if (sinceMs < this.#telling.gapMs || (!isTurn && sinceMs < TURN_PATIENCE * this.#telling.gapMs)) return null;
       this.#stories.clear();
     }
     const oldest = this.#stories.keys().next();
@@ -212,6 +217,7 @@ export class PhasePrinter {
     const story = { block, beganMs: nowMs, proposals: new Map<string, string>(), count, decided: 0, commit: 0 };
     this.#stories.set(keyOf(block), story);
     this.#lastBeganMs = nowMs;
+    this.#lastWasOwn = block.author === this.#self;
     return story;
   }
 

@@ -38,11 +38,15 @@ export class BlockArena {
   links = new Int32Array(0);
   weakRound = new Uint32Array(0);
 
-  /** Ring of rounds: the round that a place holds or −1; its authors; its equivocators; its blocks by author. */
+  /**
+   * Ring of rounds: the round that a place holds or −1; its authors; its equivocators; those with one block there, which is
+   * committed; its blocks by author.
+   */
   #ringSize = 0;
   #ringRound = new Float64Array(0);
   ringAuthors = new Uint32Array(0);
   ringEquivocators = new Uint32Array(0);
+  ringDone = new Uint32Array(0);
   #ringFirst = new Int32Array(0);
 
   /** Rounds from here on are kept; links to lower ones are dead, their handles may belong to other blocks. */
@@ -170,14 +174,25 @@ export class BlockArena {
       this.#ringRound[place] = round;
       this.ringAuthors.fill(0, at, at + this.words);
       this.ringEquivocators.fill(0, at, at + this.words);
+      this.ringDone.fill(0, at, at + this.words);
     }
     const word = at + (author >>> 5);
     const slot = place * this.authorsCount + author;
     const isSecond = (this.ringAuthors[word]! & bit) !== 0;
     this.nextInSlot[handle] = isSecond ? this.#ringFirst[slot]! : -1;
     this.#ringFirst[slot] = handle;
-    if (isSecond) this.ringEquivocators[word]! |= bit;
-    else this.ringAuthors[word]! |= bit;
+    this.ringAuthors[word]! |= bit;
+    if (!isSecond) return;
+    this.ringEquivocators[word]! |= bit;
+    this.ringDone[word]! &= ~bit;
+  }
+
+  commit(handle: number): void {
+    this.state[handle]! |= COMMITTED;
+    const author = this.author[handle]!;
+    const bit = 1 << (author & 31);
+    const word = this.place(this.round[handle]!) * this.words + (author >>> 5);
+    if (!(this.ringEquivocators[word]! & bit)) this.ringDone[word]! |= bit;
   }
 
   /** Frees every block of a round below `keepFrom`, in (round, author) order. */
@@ -219,16 +234,13 @@ export class BlockArena {
   /** Gives the ring `size` places, a power of two, and moves the rounds to theirs. */
   #growRing(size: number): void {
     const { words, authorsCount } = this;
-    const [rounds, authors, equivocators, first] = [
-      this.#ringRound,
-      this.ringAuthors,
-      this.ringEquivocators,
-      this.#ringFirst,
-    ];
+    const [rounds, first] = [this.#ringRound, this.#ringFirst];
+    const [authors, equivocators, done] = [this.ringAuthors, this.ringEquivocators, this.ringDone];
     this.#ringSize = size;
     this.#ringRound = new Float64Array(size).fill(-1);
     this.ringAuthors = new Uint32Array(size * words);
     this.ringEquivocators = new Uint32Array(size * words);
+    this.ringDone = new Uint32Array(size * words);
     this.#ringFirst = new Int32Array(size * authorsCount);
     for (let old = 0; old < rounds.length; old++) {
       const round = rounds[old]!;
@@ -237,6 +249,7 @@ export class BlockArena {
       this.#ringRound[place] = round;
       this.ringAuthors.set(authors.subarray(old * words, (old + 1) * words), place * words);
       this.ringEquivocators.set(equivocators.subarray(old * words, (old + 1) * words), place * words);
+      this.ringDone.set(done.subarray(old * words, (old + 1) * words), place * words);
       this.#ringFirst.set(first.subarray(old * authorsCount, (old + 1) * authorsCount), place * authorsCount);
     }
   }

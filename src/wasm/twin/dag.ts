@@ -34,13 +34,13 @@ export class TwinDag implements DagKernel {
     this.#check(leader);
     this.#history.start(leader, firstKept(gcRound), true);
     const blocks = this.#history.sorted();
-    for (let i = 0; i < blocks.length; i++) this.#arena.state[blocks[i]!]! |= COMMITTED;
+    for (let i = 0; i < blocks.length; i++) this.#arena.commit(blocks[i]!);
     return new Int32Array(blocks);
   }
 
   markCommitted(block: number): void {
     this.#check(block);
-    this.#arena.state[block]! |= COMMITTED;
+    this.#arena.commit(block);
   }
 
   isCommitted(block: number): boolean {

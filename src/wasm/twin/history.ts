@@ -138,11 +138,12 @@ export class HistoryWalk {
     for (let word = 0; word < arena.words; word++) {
       const at = place * arena.words + word;
       const equivocators = arena.ringEquivocators[at]!;
-      for (let bits = this.#reached[at]!; bits !== 0; bits &= bits - 1) {
+      const passed = this.#stopsAtCommitted ? arena.ringDone[at]! : 0;
+      for (let bits = this.#reached[at]! & ~passed; bits !== 0; bits &= bits - 1) {
         const bit = bits & -bits;
         let block = arena.first(place, word * 32 + 31 - Math.clz32(bit));
         if (!(equivocators & bit)) {
-          if (this.#isWanted(block)) this.#blocks[count++] = block;
+          this.#blocks[count++] = block;
           continue;
         }
         const slotStart = count;
