@@ -14,3 +14,6 @@ export {
 export {
   conflictClaim, conflictExpire, conflictHas, conflictInit, conflictSeedAddress, conflictSize, conflictStage,
 } from './conflict';
+export { mldsaAbsorb, mldsaStart, mldsaVerify } from './mldsa';
+export { mldsaExpand, mldsaHolds, mldsaKeyAddress, mldsaMessage, mldsaSlot } from './mldsa-key';
+export { mldsaSignatureAddress } from './mldsa-signature';

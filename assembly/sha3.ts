@@ -10,23 +10,26 @@ const DIGEST: usize = 32;
 const ONE = memory.data(200, 16);
 const PAIR = memory.data(400, 16);
 
+/** Suffix 01 of SHA3 (FIPS 202 §6.1) and the first bit of the padding. */
+const SHA3_SUFFIX: u8 = 0x06;
+
 /** Xors one block of 17 lanes at `block` into the state at `state`. */
 @inline
-function xorBlock(state: usize, block: usize): void {
+export function xorBlock(state: usize, block: usize): void {
   for (let i: usize = 0; i < RATE; i += 8) store<u64>(state + i, load<u64>(state + i) ^ load<u64>(block + i));
 }
 
 /**
- * Pads a message in place: domain bits 01 and the first pad bit, zeros, the last pad bit (FIPS 202 §6.1, §5.1, B.2).
+ * Pads a message in place: `suffix` (domain bits and the first pad bit), zeros, the last pad bit (FIPS 202 §5.1, B.2).
  * The bytes from `end` to `limit` (a block boundary, > end) must be free to write.
  */
 @inline
-function pad(end: usize, limit: usize): void {
+export function pad(end: usize, limit: usize, suffix: u8): void {
   // Bytes up to the last whole lanes, then lanes: what follows the limit may be another message.
   const lanes = limit - ((limit - end) & ~7);
   for (let at = end; at < lanes; at++) store<u8>(at, 0);
   for (let at = lanes; at < limit; at += 8) store<u64>(at, 0);
-  store<u8>(end, 0x06);
+  store<u8>(end, suffix);
   store<u8>(limit - 1, load<u8>(limit - 1) | 0x80);
 }
 
@@ -47,7 +50,7 @@ export function sha3Absorb(data: usize, blocks: usize): void {
 /** Takes the last `length` bytes at `data` (followed by at least 136 bytes free to write); the digest goes to `out`. */
 export function sha3Final(data: usize, length: usize, out: usize): void {
   const blocks = length / RATE + 1;
-  pad(data + length, data + blocks * RATE);
+  pad(data + length, data + blocks * RATE, SHA3_SUFFIX);
   sha3Absorb(data, blocks);
   for (let i: usize = 0; i < DIGEST; i += 8) store<u64>(out + i, load<u64>(ONE + i));
 }
@@ -69,7 +72,7 @@ export function sha3Each(prefix: usize, prefixLength: usize, lengths: usize, cou
     const length = prefixLength + <usize>load<u32>(lengths + (<usize>i << 2));
     const blocks = length / RATE + 1;
     for (let j: usize = 0; j < prefixLength; j++) store<u8>(at + j, load<u8>(prefix + j));
-    pad(at + length, at + blocks * RATE);
+    pad(at + length, at + blocks * RATE, SHA3_SUFFIX);
     at += blocks * RATE;
   }
   if (ASC_FEATURE_SIMD) {

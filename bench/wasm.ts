@@ -10,6 +10,7 @@ import { headline, report, table, writeJson } from './report.ts';
 import { conflictRows } from './rows/conflict.ts';
 import { dagRows } from './rows/dag.ts';
 import { hashRows } from './rows/hash.ts';
+import { mldsaRows } from './rows/mldsa.ts';
 import { tallyRows } from './rows/tally.ts';
 
 const { values: options } = parseArgs({
@@ -20,7 +21,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const groups = [hashRows, dagRows, tallyRows, conflictRows];
+const groups = [hashRows, mldsaRows, dagRows, tallyRows, conflictRows];
 const rows: Row[] = [];
 for (const group of groups) {
   const measured: Row[] = [];

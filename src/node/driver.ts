@@ -29,8 +29,8 @@ export interface DriverParts {
   readonly core: Core;
   readonly clock: Clock;
   readonly store: Pick<Store, 'addBlock' | 'addCommit'>;
-  /** Checks a signature with the header context; never rejects. */
-  readonly verify: (check: Extract<Output, { type: 'verify' }>) => Promise<boolean>;
+  /** Checks a signature with the header context, at once or later; never rejects. */
+  readonly verify: (check: Extract<Output, { type: 'verify' }>) => boolean | Promise<boolean>;
   readonly judge: Pick<Judge, 'judge'>;
   readonly sealer: Pick<Sealer, 'seal' | 'stop'>;
   readonly send: (to: AuthorIndex | 'all', bytes: Uint8Array) => void;
@@ -122,7 +122,10 @@ export class Driver {
   }
 
   #verify(check: Extract<Output, { type: 'verify' }>): void {
-    void this.#parts.verify(check).then((valid) => this.post({ type: 'verified', token: check.token, valid }));
+    const answer = (valid: boolean): void => this.post({ type: 'verified', token: check.token, valid });
+    const verdict = this.#parts.verify(check);
+    if (typeof verdict === 'boolean') answer(verdict);
+    else void verdict.then(answer);
   }
 
   #score(block: AcceptedBlock): void {

@@ -85,7 +85,7 @@ export class Judge {
   async #form(fresh: ReadonlyMap<string, IdentifiedProposal>): Promise<void> {
     const { opine, describe, isSound, deadlineMs } = this.#parts;
     const proposals = [...fresh.values()];
-    // Both at once: signatures are checked by the thread pool while a child process runs the models.
+    // Both at once: signatures are checked while a child process runs the models.
     const [opinion, sound] = await Promise.all([
       opine(proposals.map(describe), deadlineMs),
       Promise.all(proposals.map(isSound)),

@@ -6,7 +6,7 @@ import { type Core, createCore } from '../core/core.ts';
 import type { LocalParameters } from '../core/options.ts';
 import type { AuthorIndex, IdentifiedProposal, ProposalId } from '../core/types.ts';
 import type { Identity } from '../crypto/identity.ts';
-import { verify } from '../crypto/verify.ts';
+import { coreCheck, verify } from '../crypto/verify.ts';
 import { PqError } from '../errors.ts';
 import type { Transport, TransportHandlers } from '../qzmq/transport.ts';
 import type { SignedRecordFile } from '../store/signed-record.ts';
@@ -25,7 +25,7 @@ import {
 import { type ClientBackend, ClientService } from './client-service.ts';
 import type { Clock } from './clock.ts';
 import { Decisions } from './decisions.ts';
-import { Driver } from './driver.ts';
+import { Driver, type DriverParts } from './driver.ts';
 import { EventHub } from './event-hub.ts';
 import type { NodeEvent, NodeStats } from './events.ts';
 import type { Follower } from './followers.ts';
@@ -273,10 +273,7 @@ export class RunningNode implements Node, ClientBackend {
       core: this.#core,
       clock,
       store,
-      verify: ({ author, digest, signature }) => {
-        const { publicKey } = committee.validators[author]!;
-        return this.#work.run('blocks', () => verify(publicKey, digest, HEADER_CONTEXT, signature));
-      },
+      verify: this.#makeVerify(),
       judge: this.#judge,
       sealer: this.#sealer,
       send: (to, bytes) => this.#sessions.send(to, bytes),
@@ -288,6 +285,17 @@ export class RunningNode implements Node, ClientBackend {
       },
       onFatal: (error) => this.#onFatal(error),
     });
+  }
+
+  /** By the core at once; without one, on the thread pool. */
+  #makeVerify(): DriverParts['verify'] {
+    const { kernels, committee } = this.#parts;
+    const check = coreCheck(kernels, committee.size);
+    return ({ author, digest, signature }) => {
+      const { publicKey } = committee.validators[author]!;
+      if (check !== undefined) return check(publicKey, digest, HEADER_CONTEXT, signature);
+      return this.#work.run('blocks', () => verify(publicKey, digest, HEADER_CONTEXT, signature));
+    };
   }
 
   #makeAdmission(): Admission {

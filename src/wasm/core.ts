@@ -7,6 +7,7 @@ import { CoreDag } from './dag.ts';
 import { CoreHash } from './hash.ts';
 import { CoreInstance } from './instance.ts';
 import type { Kernels } from './kernels.ts';
+import { CoreVerifier } from './mldsa.ts';
 import { CoreTally } from './tally.ts';
 import type { WasmModule } from './webassembly.ts';
 
@@ -21,5 +22,6 @@ export function createCoreKernels(module: WasmModule, name: Exclude<Kernels['nam
     createDag: (options) => new CoreDag(new CoreInstance(module), options),
     createTally: (options) => new CoreTally(new CoreInstance(module), options),
     createConflictSet: (options) => new CoreConflictSet(new CoreInstance(module), options),
+    createVerifier: (options) => new CoreVerifier(new CoreInstance(module), options),
   };
 }

@@ -57,6 +57,15 @@ export interface CoreExports {
   ): number;
   conflictHas(key: number): number;
   conflictExpire(nowMs: number): number;
+  mldsaKeyAddress(): number;
+  mldsaSignatureAddress(): number;
+  mldsaMessage(bytes: number): number;
+  mldsaSlot(): number;
+  mldsaHolds(slot: number): number;
+  mldsaExpand(slot: number): void;
+  mldsaStart(slot: number, data: number): void;
+  mldsaAbsorb(data: number, blocks: number): void;
+  mldsaVerify(slot: number, data: number, length: number): number;
 }
 
 /** `WASM_MEMORY`: the instance cannot have the memory that its bounds allow. */

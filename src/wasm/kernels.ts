@@ -133,6 +133,21 @@ export interface ConflictOptions {
   readonly seed: Uint8Array;
 }
 
+/** Checks ML-DSA-65 signatures (FIPS 204, the pure version). Holds the expansion of the keys that it saw last. */
+export interface SignatureVerifier {
+  /**
+   * True when `signature` (3309 bytes) is one of `publicKey` (1952 bytes) over `message` with `context` (0 … 255 bytes):
+   * exactly what FIPS 204, algorithm 3 accepts. Never throws on public input, of whatever length. A key that is new, or
+   * was forgotten, costs several times what one costs that is held.
+   */
+  verify(publicKey: Uint8Array, message: Uint8Array, context: Uint8Array, signature: Uint8Array): boolean;
+}
+
+export interface VerifierOptions {
+  /** Bound on expanded keys held, 38 KiB each; memory is allocated as needed up to it. */
+  readonly maxKeys: number;
+}
+
 /** Everything the core computes through. Stateful kernels each own their memory. */
 export interface Kernels {
   readonly name: 'wasm' | 'wasm-scalar' | 'wasm-debug' | 'twin';
@@ -148,4 +163,5 @@ export interface Kernels {
   createDag(options: DagOptions): DagKernel;
   createTally(options: TallyOptions): TallyKernel;
   createConflictSet(options: ConflictOptions): ConflictKernel;
+  createVerifier(options: VerifierOptions): SignatureVerifier;
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { mlDsa, nativeMlDsa, nobleMlDsa } from '../../src/crypto/mldsa.ts';
-import { verify, verifySync } from '../../src/crypto/verify.ts';
+import { coreCheck, verify, verifySync } from '../../src/crypto/verify.ts';
+import { loadKernels } from '../../src/wasm/load.ts';
 import { describeVectors, hex } from './shared-vectors.ts';
 
 const BACK_ENDS = [nativeMlDsa, nobleMlDsa];
@@ -82,6 +83,24 @@ describe('ML-DSA-65', () => {
       nativeMlDsa.verifySync(stranger, MESSAGE, 'c', new Uint8Array(3309));
     }
     expect(nativeMlDsa.verifySync(keys.publicKey, MESSAGE, 'c', signature)).toBe(true);
+  });
+});
+
+describe('the check by the core', () => {
+  it('says what OpenSSL says, with the context as text or as bytes', async () => {
+    const keys = nativeMlDsa.keyPair(randomBytes(32));
+    const signature = await keys.sign(MESSAGE, 'Grüße');
+    for (const kind of ['wasm', 'wasm-scalar'] as const) {
+      const check = coreCheck(loadKernels({ kind }), 2)!;
+      expect(check(keys.publicKey, MESSAGE, 'Grüße', signature)).toBe(true);
+      expect(check(keys.publicKey, MESSAGE, Buffer.from('Grüße'), signature)).toBe(true);
+      expect(check(keys.publicKey, MESSAGE, 'Gruesse', signature)).toBe(false);
+      expect(check(keys.publicKey, MESSAGE, new Uint8Array(256), signature)).toBe(false);
+    }
+  });
+
+  it('is left to OpenSSL where there is only the twin', () => {
+    expect(coreCheck(loadKernels({ kind: 'twin' }), 2)).toBeUndefined();
   });
 });
 

@@ -33,4 +33,5 @@ export const hashing: Kernels = {
   createDag: absent,
   createTally: absent,
   createConflictSet: absent,
+  createVerifier: absent,
 };

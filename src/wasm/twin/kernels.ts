@@ -5,6 +5,7 @@
 import type { Kernels } from '../kernels.ts';
 import { TwinConflictSet } from './conflict.ts';
 import { TwinDag } from './dag.ts';
+import { TwinVerifier } from './mldsa.ts';
 import { merkleRoot, sha3_256 } from './sha3.ts';
 import { TwinTally } from './tally.ts';
 
@@ -17,5 +18,6 @@ export function createTwinKernels(): Kernels {
     createDag: (options) => new TwinDag(options),
     createTally: (options) => new TwinTally(options),
     createConflictSet: (options) => new TwinConflictSet(options),
+    createVerifier: (options) => new TwinVerifier(options),
   };
 }
