@@ -8,7 +8,7 @@ import { type LogStats, SEGMENT_BYTES, WriteAheadLog } from './log.ts';
 import { decodeOperations, encodeOperations, type Operation } from './operation.ts';
 
 /** How long an operation waits for others before it goes to LMDB. Every batch costs LMDB two syncs, which delay those of the log. */
-const FLUSH_DELAY_MS = 50;
+const FLUSH_DELAY_MS = 500;
 /** A batch is written at once when it has this many operations. */
 const FLUSH_OPERATIONS = 1000;
 /** A batch takes no further log frame once it has this many bytes: packing them blocks the event loop. */
