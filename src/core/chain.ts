@@ -12,6 +12,7 @@ import { type Admission, Dag, type Vertex } from './dag.ts';
 import { Focus } from './focus.ts';
 import { type ExecutionResult, Horizon } from './horizon.ts';
 import type { SignedRecord } from './io.ts';
+import { MAX_PENDING_COMMITS } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import { type OrderedCommit, Prism } from './prism.ts';
 import type { Certificate, Commit, CommitDigest, Decision, KeysOf, VerifiedBlock } from './types.ts';
@@ -75,9 +76,12 @@ export class Chain {
     for (let ordered = this.#nextCommit(); ordered; ordered = this.#nextCommit()) this.#absorb(ordered, null);
   }
 
-  /** Undefined when there is none, or when the DAG shows two committed blocks of one slot: then nothing is ordered any more. */
+  /**
+   * Undefined when there is none, while execution is too far behind, and when the DAG shows two committed blocks of one
+   * slot: then nothing is ordered any more.
+   */
   #nextCommit(): OrderedCommit | undefined {
-    if (this.#halted) return undefined;
+    if (this.#halted || this.horizon.lag >= MAX_PENDING_COMMITS) return undefined;
     try {
       return this.prism.next();
     } catch (error) {

@@ -91,6 +91,13 @@ export class Horizon {
     this.#lastDigest = committee.chainId as CommitDigest;
   }
 
+  /**
+   * Votes on what lies at or below are of no use: it is certified, or, where nothing is for long, so old that a certificate
+   * of something newer will cover it.
+   */
+  get #floor(): number {
+    return Math.max(this.#certifiedIndex, this.#executedIndex - COMMIT_VOTE_WINDOW);
+  }
   get executedIndex(): number {
     return this.#executedIndex;
   }
@@ -161,6 +168,8 @@ export class Horizon {
     if (pending.index > this.#listedIndex) this.#unlisted.push({ index: pending.index, digest });
     if (this.#unlisted.length > MAX_COMMIT_VOTES) this.#unlisted.shift();
     this.#lookForDivergence(pending.index);
+    this.#executed.delete(pending.index - COMMIT_VOTE_WINDOW);
+    this.#votes.delete(pending.index - COMMIT_VOTE_WINDOW);
     const asExpected = pending.expected === null || equalBytes(pending.expected, digest);
     return { commit, digest, pending, asExpected };
   }
@@ -170,7 +179,7 @@ export class Horizon {
     const author = block.ref.author;
     for (const { index, digest } of block.header.commitVotes) {
       this.#claimed[author] = Math.max(this.#claimed[author] ?? 0, index);
-      if (index <= this.#certifiedIndex || index > this.#executedIndex + COMMIT_VOTE_WINDOW) continue;
+      if (index <= this.#floor || index > this.#executedIndex + COMMIT_VOTE_WINDOW) continue;
       const votes = this.#votesOn(index);
       if (!votes.voters.add(author)) continue;
       const key = digestKey(digest);
@@ -195,7 +204,7 @@ export class Horizon {
 
   /** The newest own commit that a quorum now agrees with, if it is newer than the last certified one. */
   certify(): Certificate | undefined {
-    for (let index = this.#executedIndex; index > this.#certifiedIndex; index--) {
+    for (let index = this.#executedIndex; index > this.#floor; index--) {
       const own = this.#executed.get(index);
       const votes = own && this.#votes.get(index)?.byDigest.get(digestKey(own.digest));
       if (!votes || votes.stakes.stake < this.#committee.quorum) continue;

@@ -69,6 +69,8 @@ export const MAX_OPEN_PROPOSALS = 1 << 17;
 export const MAX_REMEMBERED_IDS = 1 << 21;
 /** Conflict keys claimed at once (claims end with the claimer's expiry). */
 export const MAX_CLAIMED_KEYS = 1 << 22;
+/** Commits ordered and not executed above which nothing more is ordered, until some are. */
+export const MAX_PENDING_COMMITS = 1024;
 /** Commits ordered and not executed above which an honest proposer sends no payload. */
 export const MAX_EXECUTION_LAG = 64;
 /** A peer this many commits ahead is followed by commit sync; below it, by fetching blocks. */

@@ -2,6 +2,7 @@
  * The peer side of the core: answers what peers ask from the DAG, passes on what only the store can answer, and follows
  * peers that are ahead by commit sync.
  */
+import { isPqError } from '../errors.ts';
 import { refKey } from './block.ts';
 import type { Chain } from './chain.ts';
 import type { Committee } from './committee.ts';
@@ -10,7 +11,7 @@ import { MAX_FETCH_REFS, MAX_ROUND_ASKS, SYNC_LAG_COMMITS } from './limits.ts';
 import { decodeMessage, type Message } from './messages.ts';
 import type { Outbox } from './outbox.ts';
 import type { PeerTable } from './peers.ts';
-import type { CommitSync } from './sync.ts';
+import type { CommitSync, ReadyCommit } from './sync.ts';
 import type { AuthorIndex, Certificate, CommitIndex, Ref, Round, VerifiedBlock } from './types.ts';
 
 export interface ServiceParts {
@@ -226,17 +227,29 @@ export class PeerService {
     if (!ready || !certificate) return;
     sync.stop();
     this.#failures.delete(peer);
-    this.#adopting = true;
-    for (const { commit, digest, blocks } of ready) {
-      if (commit.index <= chain.prism.index || chain.halted) continue;
-      chain.adopt(commit, digest, blocks, false);
-      this.#adoptedIndex = commit.index;
-    }
-    this.#adopting = false;
+    this.#adopt(ready);
     chain.adoptCertificate(certificate);
     this.#parts.synced();
     const index = (certificate.commits[0]?.index ?? 0) as CommitIndex;
     out.event({ type: 'synced', index, peer });
+  }
+
+  /** A certified range does not fit what is here only if what is here is wrong: then nothing is done on top of it. */
+  #adopt(ready: readonly ReadyCommit[]): void {
+    const { chain } = this.#parts;
+    this.#adopting = true;
+    try {
+      for (const { commit, digest, blocks } of ready) {
+        if (commit.index <= chain.prism.index || chain.halted) continue;
+        chain.adopt(commit, digest, blocks, false);
+        this.#adoptedIndex = commit.index;
+      }
+    } catch (error) {
+      if (!isPqError(error)) throw error;
+      chain.halt(error.code, error.message, error.data);
+    } finally {
+      this.#adopting = false;
+    }
   }
 
   #blame(peer: AuthorIndex): void {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Chain } from '../../src/core/chain.ts';
 import { leaderSchedule } from '../../src/core/committee.ts';
+import { MAX_PENDING_COMMITS } from '../../src/core/limits.ts';
 import { Outbox } from '../../src/core/outbox.ts';
 import type { CommitDigest, CommitIndex, Ref, SignedBlock, VerifiedBlock } from '../../src/core/types.ts';
 import { loadKernels } from '../../src/wasm/load.ts';
@@ -40,6 +41,34 @@ describe('the chain', () => {
     }
     expect(asked).toEqual([1, 2, 3, 4]);
     expect(chain.horizon.lag).toBe(0);
+  });
+
+  test('orders no further ahead of a stalled execution than so far, and goes on with it', () => {
+    const out = new Outbox();
+    const single = makeCommittee(kernels, { validators: 1 });
+    const lone = new Chain(
+      kernels,
+      single,
+      leaderSchedule(kernels, single),
+      () => ({ wellFormed: true, keys: [] }),
+      out,
+      {
+        admitted: () => undefined,
+        dropped: () => undefined,
+        decided: () => undefined,
+      },
+    );
+    for (const [block] of makeFullRounds(kernels, single, MAX_PENDING_COMMITS + 50)) {
+      lone.dag.admit(block as unknown as VerifiedBlock);
+      lone.advance();
+    }
+    expect([lone.horizon.lag, lone.prism.index]).toEqual([MAX_PENDING_COMMITS, MAX_PENDING_COMMITS]);
+    const answer = { stateRoot: new Uint8Array(32), modelRoot: new Uint8Array(32), receipts: [] };
+    for (let index = 1; index <= MAX_PENDING_COMMITS + 48; index++) {
+      lone.executed({ index: index as CommitIndex, ...answer });
+      lone.advance();
+    }
+    expect([lone.horizon.lag, lone.horizon.executedIndex]).toEqual([0, MAX_PENDING_COMMITS + 48]);
   });
 
   test('executes nothing more once more than f state another digest', () => {

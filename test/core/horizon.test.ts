@@ -242,6 +242,17 @@ describe('divergence', () => {
   });
 });
 
+test('without certificates for long, only the newest window of commits is kept, and certified as soon as it can be', () => {
+  const horizon = new Horizon(kernels, committee);
+  const sealed = run(horizon, COMMIT_VOTE_WINDOW + 10);
+  expect(horizon.digestAt(10)).toBeUndefined();
+  expect(horizon.digestAt(11)).toEqual(sealed[10]!.digest);
+  for (const author of [1, 2, 3]) horizon.observe(stating(author, sealed.slice(5, 10)));
+  expect(horizon.certify()).toBeUndefined();
+  for (const author of [1, 2, 3]) horizon.observe(stating(author, sealed.slice(9, 12)));
+  expect(horizon.certify()?.commits[0]?.index).toBe(12);
+});
+
 describe('the own statements', () => {
   test('are each executed commit once, ascending, the newest hundred', () => {
     const horizon = new Horizon(kernels, committee);
