@@ -70,6 +70,18 @@ test('payments are approved, executed, refused by models, and never spent twice 
   ]);
 });
 
+test('a double spend given to two validators at once: one approved, one in conflict, the same on every node', async () => {
+  const nodes = await startDevnet();
+  for (let nonce = 1; nonce <= 3; nonce++) {
+    const spends = [await transferOf(5, 6, nonce, 10, 'a.example'), await transferOf(5, 7, nonce, 20, 'b.example')];
+    const [[left], [right]] = await Promise.all(spends.map((bytes, i) => submit(nodes[i * 2]!, [bytes])));
+    const told = await Promise.all(nodes.map((node) => certified(node, [left!, right!])));
+    const decisions = told.map((decided) => decided.map(({ decision }) => decision));
+    expect(decisions[0]!.toSorted()).toEqual(['APPROVED', 'CONFLICT']);
+    for (const others of decisions) expect(others).toEqual(decisions[0]);
+  }
+});
+
 test('a transfer that its account did not sign is refused at the door', async () => {
   const [node] = await startDevnet();
   const forged = (await transferOf(0, 1, 7, 100, '')).slice();

@@ -64,6 +64,25 @@ test('a node that was stopped replays what it has and catches up with the rest',
   expectAgreement([nodes[0]!, nodes[1]!, again, nodes[3]!], network);
 });
 
+test('with two of four gone nothing is finalized; with one of them back it goes on by itself', async () => {
+  const network = await makeNetwork(4);
+  const [first] = await network.startAll(0, 1);
+  const victims = [await network.spawn(2), await network.spawn(3)];
+  await certified(first!, await submit(first!, [proposalOf(1)]));
+  for (const victim of victims) await victim.kill();
+  const waiting = await submit(first!, [proposalOf(2), proposalOf(0xff, 3)]);
+  let early = 0;
+  void certified(first!, waiting).then(() => early++);
+  const { commitIndex } = first!.stats();
+  // Several leader timeouts: whatever two of four can do on their own is done by then.
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  expect(early).toBe(0);
+  expect(first!.stats().commitIndex).toBeLessThanOrEqual(commitIndex + 3);
+  const back = await network.start(3);
+  const decided = await certified(back, waiting);
+  expect(decided.map(({ decision }) => decision)).toEqual(['APPROVED', 'REJECTED']);
+});
+
 test('what a killed node acknowledged is decided after its restart', async () => {
   const network = await makeNetwork(4);
   const lone = await network.spawn(0);
