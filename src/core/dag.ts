@@ -6,6 +6,7 @@
 import { PqError } from '../errors.ts';
 import type { DagKernel, Kernels } from '../wasm/kernels.ts';
 import { refKey } from './block.ts';
+import { equalBytes } from './bytes.ts';
 import { type Committee, StakeSet } from './committee.ts';
 import { GC_DEPTH_ROUNDS, MAX_BLOCKS_PER_SLOT, MAX_COMMIT_BLOCKS, MAX_DAG_BLOCKS } from './limits.ts';
 import type { AcceptedBlock, Block, Ref, VerifiedBlock } from './types.ts';
@@ -89,6 +90,10 @@ export class Dag {
 
   get(key: string): Vertex | undefined {
     return this.#vertices.get(key);
+  }
+  /** The accepted block that `ref` names, by all of its parts. Cheaper than its key, where the key is not needed. */
+  find(ref: Ref): Vertex | undefined {
+    return this.slot(ref.round, ref.author).find((vertex) => equalBytes(vertex.block.ref.digest, ref.digest));
   }
   /** True when nothing about this block is left to do: accepted or waiting for parents. */
   holds(key: string): boolean {
@@ -197,7 +202,7 @@ export class Dag {
       vertex.linked = true;
       found.push(vertex);
       for (const parent of vertex.block.header.parents) {
-        const next = this.#vertices.get(refKey(parent));
+        const next = this.find(parent);
         if (next && !next.linked) stack.push(next);
       }
     }
@@ -247,7 +252,7 @@ export class Dag {
 
   /** Parents above gcRound that are not accepted. */
   missingParentsOf(block: Block): Ref[] {
-    return block.header.parents.filter((parent) => parent.round > this.#gcRound && !this.#vertices.has(refKey(parent)));
+    return block.header.parents.filter((parent) => parent.round > this.#gcRound && !this.find(parent));
   }
 
   #acceptAll(blocks: readonly VerifiedBlock[], committed = false): Admission {
@@ -269,7 +274,7 @@ export class Dag {
     const { round, author, digest } = block.ref;
     const parents: number[] = [];
     for (const parent of block.header.parents) {
-      const vertex = this.#vertices.get(refKey(parent));
+      const vertex = this.find(parent);
       if (!vertex) continue;
       parents.push(vertex.handle);
       if (parent.round === round - 1) vertex.supporters.add(author);

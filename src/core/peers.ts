@@ -7,7 +7,8 @@ import type { AuthorIndex } from './types.ts';
  */
 export class PeerTable {
   readonly #committee: Committee;
-  readonly #up = new Set<AuthorIndex>();
+  /** Ascending. */
+  #up: readonly AuthorIndex[] = [];
   readonly #rounds: number[];
   readonly #indexes: number[];
   /** Undefined when a claim has changed since. */
@@ -21,14 +22,14 @@ export class PeerTable {
   }
 
   connected(peer: AuthorIndex): void {
-    this.#up.add(peer);
+    if (!this.#up.includes(peer)) this.#up = [...this.#up, peer].sort((a, b) => a - b);
   }
   disconnected(peer: AuthorIndex): void {
-    this.#up.delete(peer);
+    this.#up = this.#up.filter((other) => other !== peer);
   }
   /** Connected peers, ascending. */
-  up(): AuthorIndex[] {
-    return [...this.#up].sort((a, b) => a - b);
+  up(): readonly AuthorIndex[] {
+    return this.#up;
   }
 
   sawRound(author: number, round: number): void {

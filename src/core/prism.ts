@@ -151,7 +151,7 @@ export class Prism {
 
   #timeOf(ref: Ref): number {
     if (ref.round === 0) return this.#committee.genesisTimeMs;
-    const held = this.#dag.get(refKey(ref));
+    const held = this.#dag.find(ref);
     if (!held)
       throw new PqError('DAG_PARENT_UNKNOWN', 'a parent of a committed leader is not held', { round: ref.round });
     return held.block.header.timestampMs;
