@@ -178,6 +178,13 @@ describe('signatures that fit but for one rule', () => {
     }
   });
 
+  test('a hint where r₀ is 0 steps down', () => {
+    const zeros = someZ((all) => {
+      for (const polynomial of all) polynomial.fill(0);
+    });
+    expect(verdict(forge(randomBytes(32), zeros, [[0, 1, 6, 255], [], [3], [], [], [9]]))).toBe(true);
+  });
+
   test('a hint in any other encoding is refused', () => {
     const forged = forge(randomBytes(32), someZ(), [[3, 9, 200], [], [0], [255], [1, 2], [7]]);
     expect(verdict(forged)).toBe(true);
@@ -200,12 +207,29 @@ describe('signatures that fit but for one rule', () => {
       'a hint less': (y) => y.set([7], ends + 5),
     };
     for (const [name, edit] of Object.entries(cases)) expect(verdict(mangled(edit)), name).toBe(false);
-    // The same one encoded twice, after its padding: what a decoder without the order rule would accept.
-    const twice = mangled((y) => {
-      y.set([3, 9, 200, 0, 255, 1, 2, 7, 7], HINT_AT);
-      y.set([9], ends + 5);
-    });
-    expect(verdict(twice)).toBe(false);
+  });
+
+  test('an end above ω is refused where what it counts in would fit', () => {
+    // The 56th place would be the first end, 50, which rises: only the bound on the ends forbids it.
+    const fifty = Array.from({ length: 50 }, (_, i) => 5 * i);
+    const full = [fifty, [], [], [], [], [1, 2, 3, 4, 5]];
+    expect(verdict(forge(randomBytes(32), someZ(), full))).toBe(true);
+    const tooMany = [...full.slice(0, 5), [1, 2, 3, 4, 5, 50]];
+    expect(verdict(forge(randomBytes(32), someZ(), tooMany))).toBe(false);
+  });
+
+  test('an end that falls is refused however the places behind it are read', () => {
+    for (const third of [
+      [20, 21],
+      [9, 20, 21],
+    ]) {
+      const { signature, ...rest } = forge(randomBytes(32), someZ(), [[3, 9], [], third, [], [], []]);
+      expect(verdict({ signature, ...rest })).toBe(true);
+      const falling = signature.slice();
+      falling.set([3, 9, 20, 21, 0], HINT_AT);
+      falling.set([2, 1, 4, 4, 4, 4], HINT_AT + OMEGA);
+      expect(verdict({ signature: falling, ...rest })).toBe(false);
+    }
   });
 });
 
