@@ -311,6 +311,13 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     tests: ['core/core-sync'],
   },
   {
+    name: 'asks for rounds that nobody has at hand',
+    file: 'core/service.ts',
+    from: 'fromRound: (chain.dag.highestQuorumRound() + 1) as Round',
+    to: 'fromRound: Math.max(1, this.#parts.ownLast().round) as Round',
+    tests: ['core/core-restart'],
+  },
+  {
     name: 'commits of a range need not be linked',
     file: 'core/sync.ts',
     from: 'if (!linked || !isNext ||',

@@ -351,7 +351,7 @@ class ConsensusCore implements Core {
     this.#pacemaker.backOff();
     const last = this.#proposer?.signed;
     if (last) this.#out.send('all', { kind: 'block', bytes: last.bytes });
-    this.#service.askAround(this.#proposer?.round ?? 0);
+    this.#service.askAround();
     return this.#lastSentMs + this.#pacemaker.timeoutMs;
   }
 

@@ -113,21 +113,23 @@ export class PeerService {
     if (last.round > chain.dag.gcRound && !chain.dag.holds(refKey(last))) {
       out.send(peer, { kind: 'fetchBlocks', refs: [last] });
     }
-    if (status.highestRound > chain.dag.highestRound) this.askRounds(peer, chain.dag.highestRound);
+    if (status.highestRound > chain.dag.highestRound) this.askRounds(peer);
   }
 
-  /** Asks for blocks of rounds ≥ the highest that a quorum of blocks is held of, or `ownRound` if lower. */
-  askRounds(to: AuthorIndex, ownRound: number): void {
+  /**
+   * Asks for blocks of the rounds above the highest that a quorum of blocks is held of. What is missing below it is asked
+   * for by its refs; and the own round may be so far below that nobody has it at hand.
+   */
+  askRounds(to: AuthorIndex): void {
     const { chain, out } = this.#parts;
-    const fromRound = Math.max(1, Math.min(ownRound, chain.dag.highestQuorumRound())) as Round;
-    out.send(to, { kind: 'fetchRounds', fromRound });
+    out.send(to, { kind: 'fetchRounds', fromRound: (chain.dag.highestQuorumRound() + 1) as Round });
   }
 
   /** The same of the next few connected peers: each may answer with many blocks, and the next time others are asked. */
-  askAround(ownRound: number): void {
+  askAround(): void {
     const up = this.#parts.peers.up();
     for (let i = 0; i < Math.min(MAX_ROUND_ASKS, up.length); i++) {
-      this.askRounds(up[this.#asks++ % up.length] as AuthorIndex, ownRound);
+      this.askRounds(up[this.#asks++ % up.length] as AuthorIndex);
     }
   }
 
@@ -143,12 +145,13 @@ export class PeerService {
   }
 
   #sendRounds(peer: AuthorIndex, request: Extract<Message, { kind: 'fetchRounds' }>): void {
-    const { chain, out } = this.#parts;
+    const { chain, out, committee } = this.#parts;
     if (request.fromRound <= chain.dag.gcRound) {
       out.push({ type: 'serve', peer, request });
       return;
     }
-    let left = MAX_FETCH_REFS;
+    // A whole round at least, and some of the next: else nobody would get beyond it.
+    let left = Math.max(MAX_FETCH_REFS, 2 * committee.size);
     for (let round: number = request.fromRound; round <= chain.dag.highestRound && left > 0; round++) {
       for (const { block } of chain.dag.blocksOfRound(round)) {
         if (left-- <= 0) return;

@@ -1,4 +1,4 @@
-import { refKey } from '../core/block.ts';
+import { compareRefs, refKey } from '../core/block.ts';
 import type { CommitRecord, Output, SignedRecord, Submission } from '../core/io.ts';
 import type { Block, SignedBlock } from '../core/types.ts';
 
@@ -52,6 +52,12 @@ export class SimDisk {
       commit,
       blocks: refs.map((ref) => this.#blocks.get(refKey(ref)) as SignedBlock),
     }));
+  }
+
+  /** The oldest blocks of rounds ≥ `round`. */
+  blocksFrom(round: number, count: number): SignedBlock[] {
+    const found = [...this.#blocks.values()].filter(({ ref }) => ref.round >= round);
+    return found.sort((a, b) => compareRefs(a.ref, b.ref)).slice(0, count);
   }
 
   /** Blocks in no stored commit. */

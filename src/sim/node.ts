@@ -4,6 +4,7 @@ import type { Committee } from '../core/committee.ts';
 import { type Core, createCore } from '../core/core.ts';
 import type { CoreEvent } from '../core/events.ts';
 import type { Execution, Input, Output, Submission } from '../core/io.ts';
+import { MAX_FETCH_REFS } from '../core/limits.ts';
 import { encodeMessage, type Message } from '../core/messages.ts';
 import type { AuthorIndex, Block, Certificate, KeysOf, SignedBlock } from '../core/types.ts';
 import { type Kernels, OPINION } from '../wasm/kernels.ts';
@@ -199,6 +200,10 @@ export class SimNode {
         const block = this.disk.block(refKey(ref));
         if (block) reply({ kind: 'blockReply', bytes: block.bytes });
       }
+    }
+    if (request.kind === 'fetchRounds') {
+      for (const { bytes } of this.disk.blocksFrom(request.fromRound, MAX_FETCH_REFS))
+        reply({ kind: 'blockReply', bytes });
     }
     if (request.kind === 'fetchCommits') {
       const stored = this.disk.commits(request.from, request.count);

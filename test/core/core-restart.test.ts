@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { buildBlock } from '../../src/core/block.ts';
 import { GC_DEPTH_ROUNDS } from '../../src/core/limits.ts';
-import type { IdentifiedProposal, Ref } from '../../src/core/types.ts';
+import type { CommitIndex, IdentifiedProposal, Ref, Round } from '../../src/core/types.ts';
 import { makeBlock, makeFullRounds, makeProposals, ownFirst } from '../support/chain.ts';
 import { committee, driver, kernels, recordOf, soon, submit, TIMEOUT_MS } from '../support/core-bench.ts';
 import { type CoreDriver, fillerOf } from '../support/core-driver.ts';
@@ -278,6 +278,11 @@ test('a block whose round has fallen out of the DAG gives back what it carried',
   core.start(recordOf(unsigned), unsigned, [{ proposal }]);
   core.connect(1, 2, 3);
   expect(core.core.status()).toMatchObject({ round: 1, mempool: 0 });
+  // Nobody has the rounds from its own last one on at hand: what it lacks is above what it holds.
+  const { digest } = history.commits.at(-1)!;
+  const highest = { highestRound: (GC_DEPTH_ROUNDS + 25) as Round, last: history.rounds.at(-1)![0]!.ref };
+  core.tell(2, { kind: 'status', epoch: 0, index: 1 as CommitIndex, digest, ...highest });
+  expect(core.sent('fetchRounds').map(({ message }) => message.fromRound)).toEqual([GC_DEPTH_ROUNDS + 21]);
   expect(core.core.status().gcRound).toBeGreaterThan(1);
   expect(core.seal().ref).toEqual(unsigned.ref);
   core.pass(TIMEOUT_MS);
