@@ -105,7 +105,9 @@ export class Simulation implements SimWorld {
     this.#cut.clear();
     for (const node of this.nodes) if (!node.up) this.#restart(node);
     this.#connectAll();
-    // Silence is the sign that all is done: nobody has a reason to speak, and no timer is armed.
+    // Silence is the sign that all is done: nobody has a reason to speak, and no timer is armed. It is asked of the honest.
+    while (this.clock.pending > 0 && this.clock.step(START_MS + hostileMs + settleMs / 2));
+    for (const index of this.#adversaries.keys()) this.nodes[index]?.crash();
     while (this.clock.pending > 0 && this.clock.step(START_MS + hostileMs + settleMs));
     this.#checkEnd();
     return this.#report();
