@@ -50,7 +50,10 @@ export const INPUT_PARENTS = memory.data(128 * 4, 16);
 export let authorsCount: u32 = 0;
 let maxBlocks: u32 = 0;
 let capacity: u32 = 0;
-/** By handle. Sets of authors: of the parents in the round before, of the older ones, of the blocks that link this one from the next round. */
+/**
+ * By handle. Sets of authors: of the parents in the round before, of the older ones, of the blocks that link this one from the
+ * next round.
+ */
 let strongs: usize = 0;
 let weaks: usize = 0;
 let supports: usize = 0;

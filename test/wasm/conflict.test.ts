@@ -113,7 +113,7 @@ describe('the conflict set in all its forms', () => {
           }
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 40, interruptAfterTimeLimit: 20_000 },
     );
   });
 

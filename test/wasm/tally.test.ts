@@ -171,7 +171,7 @@ describe('the tally in all its forms', () => {
         const open: number[] = [];
         for (const step of list) runStep(step, open, size, kernels);
       }),
-      { numRuns: 60 },
+      { numRuns: 60, interruptAfterTimeLimit: 20_000 },
     );
   });
 });
