@@ -38,7 +38,10 @@ const COPIED = [
 
 function copyOfTree(): string {
   const copy = mkdtempSync(join(tmpdir(), 'pq-mutants-'));
-  for (const name of COPIED) cpSync(join(root, name), join(copy, name), { recursive: true });
+  for (const name of COPIED) {
+    // The times too: a core that looks older than its sources would be built again for every mutant.
+    cpSync(join(root, name), join(copy, name), { recursive: true, preserveTimestamps: true });
+  }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   return copy;
 }
@@ -50,7 +53,7 @@ function testsPass(copy: string, tests: readonly string[]): boolean {
     cwd: copy,
     stdio: 'ignore',
     // A mutant may loop for ever: that is noticed too.
-    timeout: 120_000,
+    timeout: 300_000,
   });
   return run.status === 0;
 }

@@ -25,6 +25,7 @@ export class Properties {
   readonly #signed = new Map<string, string>();
   /** Of the committed sequence, told by whichever node was first. */
   #countedIndex = 0;
+  #decisiveIndex = 0;
   readonly #targets = new Map<string, AcceptedBlock>();
   readonly #tallies = new Map<string, Tally>();
   readonly #proposals = new Map<string, IdentifiedProposal>();
@@ -37,6 +38,10 @@ export class Properties {
     this.#keysOf = keysOf;
   }
 
+  /** The newest commit that decided something. */
+  get decisiveIndex(): number {
+    return this.#decisiveIndex;
+  }
   get commits(): number {
     return this.#digests.size;
   }
@@ -85,6 +90,7 @@ export class Properties {
     if (index <= this.#countedIndex) return;
     if (index !== this.#countedIndex + 1) this.fail('SIM_COMMIT_GAP', { node, index });
     this.#countedIndex = index;
+    if (decisions.length > 0) this.#decisiveIndex = index;
     for (const block of blocks) {
       this.#targets.set(refKey(block.ref), block);
       for (const proposal of block.proposals) this.#proposals.set(digestKey(proposal.id), proposal);

@@ -260,10 +260,11 @@ export class Simulation implements SimWorld {
         count: undecided.length,
         status: this.nodes.map((n) => n.core.status()),
       });
-    const last = Math.max(...this.honest.map((node) => node.core.status().executedIndex));
+    const last = this.#properties.decisiveIndex;
     for (const node of this.honest) {
-      const { executedIndex } = node.core.status();
-      if (executedIndex < last - 1) this.#properties.fail('SIM_BEHIND', { node: node.index, executedIndex, last });
+      const { executedIndex, certifiedIndex } = node.core.status();
+      if (executedIndex < last || certifiedIndex < last)
+        this.#properties.fail('SIM_BEHIND', { node: node.index, executedIndex, certifiedIndex, last });
     }
     if (this.clock.pending > 0) this.#properties.fail('SIM_NOT_QUIET', { pending: this.clock.pending });
   }
