@@ -178,6 +178,14 @@ describe.each(variants)('histories of $name', (kernels) => {
     expect(ordered.names(ordered.dag.linearize(ordered.handle('A3'), -5))).toEqual(blocks);
   });
 
+  test('the second block of an author whose first is committed already', () => {
+    const dag = new NamedDag(kernels, FOUR, QUORUM);
+    dag.addText('A1; B1; A2: A1 B1');
+    expect(dag.names(dag.dag.linearize(dag.handle('A2'), 0))).toEqual(['A1', 'B1', 'A2']);
+    dag.addText("B1'; C2: B1'; A3: A2 C2");
+    expect(dag.names(dag.dag.linearize(dag.handle('A3'), 0))).toEqual(["B1'", 'C2', 'A3']);
+  });
+
   test('reaches: itself, parents of any age, and nothing else', () => {
     const dag = new NamedDag(kernels, FOUR, QUORUM);
     dag.addText("A1; B1; B1'; C1; A2: A1 B1; A3: A2 C1; B3: A2 B1'; A5: A3");
