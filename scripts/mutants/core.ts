@@ -311,6 +311,13 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     tests: ['core/core-sync'],
   },
   {
+    name: 'own rounds wait for an answer of commit sync',
+    file: 'core/service.ts',
+    from: 'return this.#parts.sync.hasRange || this',
+    to: 'return this.#parts.sync.active || this',
+    tests: ['core/core-sync'],
+  },
+  {
     name: 'asks for rounds that nobody has at hand',
     file: 'core/service.ts',
     from: 'fromRound: (chain.dag.highestQuorumRound() + 1) as Round',

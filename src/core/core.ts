@@ -233,7 +233,7 @@ class ConsensusCore implements Core {
     if (round > dag.highestRound + ROUND_WINDOW && !dag.isMissing(key)) return;
     if (dag.isFull) this.#intake.refuse(peer, 'DAG_FULL', 'no more blocks are held until a leader is committed');
     const admission = dag.admit(block);
-    if (admission.suspended && !this.#service.syncing)
+    if (admission.suspended && !this.#service.takesRange)
       this.#fetcher.want(dag.missingParentsOf(block), author, peer, this.#nowMs);
     this.#admitted(admission);
   }
@@ -297,7 +297,7 @@ class ConsensusCore implements Core {
     this.#service.follow(this.#nowMs);
     // What is being sealed is neither in the mempool nor in the DAG.
     const need = (this.#proposer?.isSealing ?? false) || isNeeded(this.#chain, this.#mempool);
-    const emit = this.#service.syncing ? undefined : this.#proposer?.emit(this.#nowMs, need);
+    const emit = this.#service.takesRange ? undefined : this.#proposer?.emit(this.#nowMs, need);
     const wakes = [
       emit ?? Number.POSITIVE_INFINITY,
       this.#repeat(need),
@@ -339,7 +339,7 @@ class ConsensusCore implements Core {
   /** Messages may have been lost: say the last word again and ask for what the others have. Returns when to look again. */
   #repeat(need: boolean): number {
     const { dag } = this.#chain;
-    const behind = this.#peers.supportedRound() > dag.highestRound && !this.#service.syncing;
+    const behind = this.#peers.supportedRound() > dag.highestRound && !this.#service.takesRange;
     if ((!behind && !need) || this.#chain.halted) {
       this.#reasonSinceMs = null;
       return Number.POSITIVE_INFINITY;
@@ -356,7 +356,7 @@ class ConsensusCore implements Core {
   }
 
   #fetch(): number {
-    if (this.#service.syncing) return Number.POSITIVE_INFINITY;
+    if (this.#service.takesRange) return Number.POSITIVE_INFINITY;
     const { requests, nextAtMs } = this.#fetcher.due(this.#nowMs, this.#peers.up(), this.#local.leaderTimeoutMs);
     for (const { peer, refs } of requests) this.#out.send(peer, { kind: 'fetchBlocks', refs });
     return nextAtMs;

@@ -73,8 +73,8 @@ export const MAX_CLAIMED_KEYS = 1 << 22;
 export const MAX_PENDING_COMMITS = 1024;
 /** Commits ordered and not executed above which an honest proposer sends no payload. */
 export const MAX_EXECUTION_LAG = 64;
-/** A peer this many commits ahead is followed by commit sync; below it, by fetching blocks. */
-export const SYNC_LAG_COMMITS = 16;
+/** Who is behind by the commits of this many rounds takes them over by commit sync; below it, by fetching blocks. */
+export const SYNC_LAG_ROUNDS = 16;
 /** How long a missing parent may still arrive by itself before it is asked for, in milliseconds. */
 export const FETCH_DELAY_MS = 10;
 /** The leader timeout grows at most by this factor while nothing commits. */

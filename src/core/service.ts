@@ -7,7 +7,7 @@ import { refKey } from './block.ts';
 import type { Chain } from './chain.ts';
 import type { Committee } from './committee.ts';
 import type { Intake } from './intake.ts';
-import { MAX_FETCH_REFS, MAX_ROUND_ASKS, SYNC_LAG_COMMITS } from './limits.ts';
+import { MAX_FETCH_REFS, MAX_ROUND_ASKS, SYNC_LAG_ROUNDS } from './limits.ts';
 import { decodeMessage, type Message } from './messages.ts';
 import type { Outbox } from './outbox.ts';
 import type { PeerTable } from './peers.ts';
@@ -46,8 +46,16 @@ export class PeerService {
     this.#parts = parts;
   }
 
+  /** True while anything of commit sync is under way. */
   get syncing(): boolean {
-    return this.#parts.sync.active || this.#parts.chain.horizon.executedIndex < this.#adoptedIndex;
+    return this.#parts.sync.active || this.takesRange;
+  }
+  /**
+   * True from the arrival of a range until it is executed: own rounds and missing parents wait for it. They never wait for a
+   * mere answer: where the commits ahead are not certified, nobody can give one before everybody goes on.
+   */
+  get takesRange(): boolean {
+    return this.#parts.sync.hasRange || this.#parts.chain.horizon.executedIndex < this.#adoptedIndex;
   }
   /** True while commits of a certified range enter the DAG: most of what they carry is decided a moment later. */
   get adopting(): boolean {
@@ -183,11 +191,12 @@ export class PeerService {
 
   /** Begins, gives up or goes on; called after every input. */
   follow(nowMs: number): void {
-    const { sync, peers, chain, out } = this.#parts;
+    const { sync, peers, chain, out, committee } = this.#parts;
     if (sync.active && nowMs >= sync.deadlineMs) this.#isLate(nowMs);
     const { executedIndex, lag } = chain.horizon;
     if (this.syncing || lag > 0 || chain.halted) return;
-    if (peers.supportedIndex() < executedIndex + SYNC_LAG_COMMITS) return;
+    const lagMax = SYNC_LAG_ROUNDS * committee.parameters.leadersPerRound;
+    if (peers.supportedIndex() < executedIndex + lagMax) return;
     const peer = this.#peersAhead(executedIndex)[0];
     if (peer === undefined) return;
     this.#late = 0;

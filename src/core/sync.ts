@@ -58,6 +58,10 @@ export class CommitSync {
   get active(): boolean {
     return this.#peer !== null;
   }
+  /** True from a reply that may prove something on. */
+  get hasRange(): boolean {
+    return this.#range !== null;
+  }
   get peer(): AuthorIndex | null {
     return this.#peer;
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { CommitDigest, CommitIndex, Ref, Round } from '../../src/core/types.ts';
-import { committee, driver, kernels, recordOf } from '../support/core-bench.ts';
+import { makeBlock } from '../support/chain.ts';
+import { committee, driver, kernels, recordOf, submit } from '../support/core-bench.ts';
 import { type CoreDriver, type DriverOptions, fillerOf } from '../support/core-driver.ts';
 import { makeHistory } from '../support/history.ts';
 
@@ -79,6 +80,28 @@ describe('commit sync', () => {
     expect(core.all('storeCommit').map(({ commit }) => commit.index)).toEqual([...Array(64).keys()].map((i) => i + 1));
     for (const block of history.rounds.flat()) core.deliver(block, 1);
     expectDigests(core, last);
+  });
+
+  test('that nobody can answer, because nothing ahead is certified, keeps nobody from its rounds', () => {
+    const core = driver();
+    core.start();
+    core.connect(1, 2, 3);
+    const first = history.rounds[0]!;
+    for (const peer of [1, 2, 3]) {
+      const digest = history.commits[last - 1]!.digest;
+      const status = { epoch: 0, index: last as CommitIndex, digest, highestRound: 2 as Round, last: first[peer]!.ref };
+      core.tell(peer, { kind: 'status', ...status });
+    }
+    expect(core.sent('fetchCommits')).toHaveLength(1);
+    const parents = [first[1]!.ref, first[2]!.ref, first[3]!.ref];
+    core.deliver(makeBlock(kernels, committee, 2, 1, { parents }));
+    core.pass(20);
+    expect(core.sent('fetchBlocks').some(({ message }) => message.refs.length === 3)).toBe(true);
+    submit(core);
+    for (const author of [1, 2, 3]) core.deliver(first[author]!);
+    core.pass(1_000);
+    expect(core.sealing).toBeDefined();
+    expect(core.sent('fetchCommits').length).toBeGreaterThan(1);
   });
 
   test('does not begin for what one liar says', () => {
