@@ -49,13 +49,14 @@ export class Chain {
     keysOf: KeysOf,
     out: Outbox,
     listener: ChainListener,
+    tableSeed?: Uint8Array,
   ) {
     this.#kernels = kernels;
     this.#out = out;
     this.#listener = listener;
     this.dag = new Dag(kernels, committee);
     this.prism = new Prism(this.dag, committee, schedule);
-    this.focus = new Focus(kernels, committee, keysOf);
+    this.focus = new Focus(kernels, committee, keysOf, tableSeed);
     this.horizon = new Horizon(kernels, committee);
   }
 

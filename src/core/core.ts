@@ -67,11 +67,19 @@ class ConsensusCore implements Core {
     this.#local = { ...DEFAULT_LOCAL_PARAMETERS, ...options.local };
     const schedule = leaderSchedule(kernels, committee);
     this.#peers = new PeerTable(committee);
-    this.#chain = new Chain(kernels, committee, schedule, keysOf, this.#out, {
-      admitted: (admission) => this.#admitted(admission),
-      dropped: (vertices) => this.#dropped(vertices),
-      decided: (decisions) => this.#decided(decisions),
-    });
+    this.#chain = new Chain(
+      kernels,
+      committee,
+      schedule,
+      keysOf,
+      this.#out,
+      {
+        admitted: (admission) => this.#admitted(admission),
+        dropped: (vertices) => this.#dropped(vertices),
+        decided: (decisions) => this.#decided(decisions),
+      },
+      options.tableSeed,
+    );
     const { dag } = this.#chain;
     this.#pacemaker = new Pacemaker(dag, committee, schedule, this.#local);
     this.#fetcher = new Fetcher(dag, committee.size);

@@ -63,7 +63,7 @@ export class Focus {
   /** Keys that the open proposals would claim. */
   #openKeys = 0;
 
-  constructor(kernels: Kernels, committee: Committee, keysOf: KeysOf) {
+  constructor(kernels: Kernels, committee: Committee, keysOf: KeysOf, tableSeed = committee.hash.subarray(0, 16)) {
     this.#committee = committee;
     this.#keysOf = keysOf;
     this.#tally = kernels.createTally({
@@ -72,7 +72,7 @@ export class Focus {
       validity: committee.validity,
       maxOpen: MAX_OPEN_PROPOSALS,
     });
-    this.#claims = kernels.createConflictSet({ maxKeys: MAX_CLAIMED_KEYS, seed: committee.hash.subarray(0, 16) });
+    this.#claims = kernels.createConflictSet({ maxKeys: MAX_CLAIMED_KEYS, seed: tableSeed });
   }
 
   /** Proposals that wait for a decision, those of the last leaders included. */

@@ -29,6 +29,8 @@ export interface CoreOptions {
   readonly keysOf: KeysOf;
   /** Hash of the own model set, 32 bytes; goes into headers as information. */
   readonly modelId: Uint8Array;
+  /** 16 bytes nobody else knows: spreads the conflict table, so that keys cannot be made to collide in it. Affects no answer. */
+  readonly tableSeed?: Uint8Array;
   readonly local?: Partial<LocalParameters>;
 }
 

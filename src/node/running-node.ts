@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Agent } from '../agent/agent.ts';
 import { HEADER_CONTEXT } from '../core/block.ts';
 import { encodeCertificate } from '../core/certificate.ts';
@@ -89,6 +90,7 @@ export class RunningNode implements Node, ClientBackend {
       self,
       keysOf: application.keysOf,
       modelId: agent.modelId(),
+      tableSeed: randomBytes(16),
       local: parts.local,
     });
     const dagSize = () => this.#core.status().dagBlocks;
