@@ -19,6 +19,8 @@ export interface NodeLaunch {
   readonly models: readonly string[];
   readonly home: string;
   readonly log: string;
+  /** Its log holds no phases: somebody else shows them. */
+  readonly quiet?: boolean;
 }
 
 export interface LaunchOptions {
@@ -41,6 +43,7 @@ export function nodeArguments(launch: NodeLaunch): string[] {
     ...['--home', launch.home],
     ...launch.peers.flatMap((peer) => ['--peer', peer]),
     ...launch.models.flatMap((model) => ['--model', model]),
+    ...(launch.quiet === true ? ['--quiet'] : []),
   ];
 }
 

@@ -54,6 +54,7 @@ export class Testbed {
         models: [shippedModel(node)],
         home: join(folder, `node-${node}`),
         log,
+        quiet: true,
       };
       return { node, endpoint: `localhost:${port}`, log, child: launchNode(launch, { detached: false }) };
     });

@@ -6,6 +6,7 @@ import { PqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
 import { compareBytes, equalBytes, toHex, utf8 } from './bytes.ts';
 import {
+  DIGEST_BYTES,
   emptyBitlist,
   encodeCommitVotes,
   encodeFields,
@@ -49,26 +50,53 @@ const DIGEST_PREFIX = utf8('pq/header/1');
 const BLOCK_FIXED_BYTES = OFFSET_BYTES + SIGNATURE_BYTES + OFFSET_BYTES;
 const UNSIGNED = new Uint8Array(SIGNATURE_BYTES);
 
-/** Keys by the objects they were made of: refs and digests never change, and each is looked up many times. */
-const refKeys = new WeakMap<Ref, string>();
-const digestKeys = new WeakMap<Uint8Array, string>();
+/** Slots of the tables below: the digests of a few seconds. */
+const KEY_SLOTS = 8_192;
+
+/**
+ * The texts of digests used lately, in slots by their first bytes: a digest is looked up many times, as many objects.
+ * Whoever makes digests collide gains nothing: then the text is made again.
+ */
+class KeyTable {
+  readonly #digests = new Uint8Array(KEY_SLOTS * DIGEST_BYTES);
+  readonly #places = new Float64Array(KEY_SLOTS);
+  readonly #keys: string[] = new Array<string>(KEY_SLOTS).fill('');
+
+  /** The text kept for `digest`, 32 bytes, with this place; empty when there is none. */
+  find(digest: Uint8Array, place: number): string {
+    const slot = slotOf(digest);
+    if (this.#places[slot] !== place) return '';
+    const from = slot * DIGEST_BYTES;
+    for (let i = 0; i < DIGEST_BYTES; i++) if (this.#digests[from + i] !== digest[i]) return '';
+    return this.#keys[slot]!;
+  }
+
+  keep(digest: Uint8Array, place: number, key: string): string {
+    const slot = slotOf(digest);
+    this.#digests.set(digest, slot * DIGEST_BYTES);
+    this.#places[slot] = place;
+    this.#keys[slot] = key;
+    return key;
+  }
+}
+
+function slotOf(digest: Uint8Array): number {
+  return (digest[0]! | (digest[1]! << 8)) % KEY_SLOTS;
+}
+
+const refKeys = new KeyTable();
+const digestKeys = new KeyTable();
 
 /** Unique map key of a ref, by all three of its parts: a hostile ref may pair a known digest with another slot. */
-export function refKey(ref: Ref): string {
-  const known = refKeys.get(ref);
-  if (known !== undefined) return known;
-  const key = `${ref.round}.${ref.author}.${toHex(ref.digest)}`;
-  refKeys.set(ref, key);
-  return key;
+export function refKey({ round, author, digest }: Ref): string {
+  const place = round * 2 ** 16 + author;
+  return refKeys.find(digest, place) || refKeys.keep(digest, place, `${round}.${author}.${digestKey(digest)}`);
 }
 
 /** Map key of a digest. */
 export function digestKey(digest: Uint8Array): string {
-  const known = digestKeys.get(digest);
-  if (known !== undefined) return known;
-  const key = toHex(digest);
-  digestKeys.set(digest, key);
-  return key;
+  if (digest.length !== DIGEST_BYTES) return toHex(digest);
+  return digestKeys.find(digest, 0) || digestKeys.keep(digest, 0, toHex(digest));
 }
 
 /** The total order of refs: (round, author, digest). */

@@ -230,11 +230,17 @@ class ConsensusCore implements Core {
   /** A block whose signature is good, from a peer. */
   #arrived(block: VerifiedBlock, peer: AuthorIndex): void {
     const { round, author } = block.ref;
-    const key = refKey(block.ref);
     this.#peers.sawRound(author, round);
     for (const { index } of block.header.commitVotes) this.#peers.sawIndex(author, index);
     this.#chain.observe(block);
+    this.#enter(block, peer);
+    // After the block is handed to the store: whoever hears of a certificate may rely on what it was made of.
     this.#chain.certify();
+  }
+
+  #enter(block: VerifiedBlock, peer: AuthorIndex): void {
+    const { round, author } = block.ref;
+    const key = refKey(block.ref);
     if (author === this.#self && !this.#proposer?.isRecorded(block.ref)) return;
     if (this.#service.deliver(this.#nowMs, block)) return;
     const { dag } = this.#chain;

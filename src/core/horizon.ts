@@ -70,7 +70,7 @@ export class Horizon {
   readonly #committee: Committee;
   readonly #queue: PendingCommit[] = [];
   /** Own digests from the last certified commit on. */
-  readonly #executed = new Map<number, { commit: Commit; digest: CommitDigest }>();
+  readonly #executed = new Map<number, { commit: Commit; digest: CommitDigest; key: string }>();
   readonly #votes = new Map<number, IndexVotes>();
   /** The highest commit each author claims to have executed. */
   readonly #claimed: number[];
@@ -164,7 +164,7 @@ export class Horizon {
     const digest = commitDigest(this.#kernels, commit);
     this.#executedIndex = pending.index;
     this.#lastDigest = digest;
-    this.#executed.set(pending.index, { commit, digest });
+    this.#executed.set(pending.index, { commit, digest, key: digestKey(digest) });
     if (pending.index > this.#listedIndex) this.#unlisted.push({ index: pending.index, digest });
     if (this.#unlisted.length > MAX_COMMIT_VOTES) this.#unlisted.shift();
     this.#lookForDivergence(pending.index);
@@ -206,7 +206,7 @@ export class Horizon {
   certify(): Certificate | undefined {
     for (let index = this.#executedIndex; index > this.#floor; index--) {
       const own = this.#executed.get(index);
-      const votes = own && this.#votes.get(index)?.byDigest.get(digestKey(own.digest));
+      const votes = own && this.#votes.get(index)?.byDigest.get(own.key);
       if (!votes || votes.stakes.stake < this.#committee.quorum) continue;
       const blocks = [...votes.blocks.entries()].sort(([a], [b]) => a - b).map(([, block]) => block);
       this.#certifiedUpTo(index);

@@ -1,13 +1,14 @@
-import { encodeCertificate } from '../core/certificate.ts';
 import type { CoreEvent } from '../core/events.ts';
 import type { Store } from '../store/store.ts';
 import type { Admission } from './admission.ts';
+import type { Certificates } from './certificates.ts';
 import type { Decisions } from './decisions.ts';
 import type { Log } from './log.ts';
 import type { Reporter } from './reporter.ts';
 
 export interface BookkeeperParts {
-  readonly store: Pick<Store, 'addCertificate' | 'settleProposals'>;
+  readonly store: Pick<Store, 'settleProposals'>;
+  readonly certificates: Pick<Certificates, 'add' | 'newestBytes'>;
   readonly admission: Pick<Admission, 'settle'>;
   readonly decisions: Pick<Decisions, 'executed' | 'certified' | 'lapsed'>;
   readonly reporter: Reporter;
@@ -66,9 +67,9 @@ export class Bookkeeper {
   }
 
   #certified(event: Extract<CoreEvent, { type: 'certified' }>): void {
-    const bytes = encodeCertificate(event.certificate);
-    this.#parts.store.addCertificate(event.index, bytes);
-    this.#parts.reporter.horizon(event, bytes.length);
+    const { certificates, reporter } = this.#parts;
+    certificates.add(event);
+    reporter.horizon(event, () => certificates.newestBytes().length);
     this.#parts.decisions.certified(event.index);
   }
 

@@ -55,7 +55,7 @@ export class Decisions {
     this.#tell(NO_COMMIT, [{ id, decision: 'EXPIRED', reason: 'TIMEOUT', confidence: 0, receipt: 0 }]);
   }
 
-  /** A certificate was handed to the store. */
+  /** A certificate is held. */
   certified(index: number): void {
     this.#certifiedIndex = Math.max(this.#certifiedIndex, index);
     const followers = this.#followers.takeCertified(index);

@@ -1,14 +1,14 @@
 /** Answers peers that ask for what the core no longer holds, from the store, within bounds. */
 
 import { decodeRef } from '../core/block.ts';
-import { decodeCertificate } from '../core/certificate.ts';
 import { decodeCommit } from '../core/commit.ts';
 import { REF_BYTES } from '../core/header.ts';
-import { MAX_CERTIFICATE_COMMITS, MAX_FETCH_REFS, MAX_SYNC_COMMITS, SIGNATURE_BYTES } from '../core/limits.ts';
+import { MAX_FETCH_REFS, MAX_SYNC_COMMITS, SIGNATURE_BYTES } from '../core/limits.ts';
 import { encodeMessage, type Message, type SyncedCommit } from '../core/messages.ts';
 import { OFFSET_BYTES } from '../core/ssz.ts';
-import type { AuthorIndex, Certificate, Commit, Ref } from '../core/types.ts';
+import type { AuthorIndex, Ref } from '../core/types.ts';
 import type { CommitEntry, Store } from '../store/store.ts';
+import type { Certificates } from './certificates.ts';
 import type { Clock } from './clock.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -19,16 +19,24 @@ const MAX_SERVED_REF_BYTES = 256 * 1024;
 /** Answers to one peer, in blocks and commits a second: enough to catch up fast, not enough to keep a disk busy. */
 const SERVED_PER_SECOND = 4_000;
 
-type HistoryStore = Pick<Store, 'block' | 'blocksFrom' | 'commit' | 'commits' | 'certificate' | 'lastCommitIndex'>;
+type HistoryStore = Pick<Store, 'block' | 'blocksFrom' | 'commit' | 'commits' | 'lastCommitIndex'>;
 
 export class HistoryServer {
   readonly #store: HistoryStore;
+  readonly #certificates: Pick<Certificates, 'of'>;
   readonly #send: (peer: AuthorIndex, bytes: Uint8Array) => void;
   readonly #budgets: readonly TokenBucket[];
 
   /** `peers`: validators of the committee; each has a budget of its own. */
-  constructor(store: HistoryStore, clock: Clock, peers: number, send: (peer: AuthorIndex, bytes: Uint8Array) => void) {
+  constructor(
+    store: HistoryStore,
+    certificates: Pick<Certificates, 'of'>,
+    clock: Clock,
+    peers: number,
+    send: (peer: AuthorIndex, bytes: Uint8Array) => void,
+  ) {
     this.#store = store;
+    this.#certificates = certificates;
     this.#send = send;
     this.#budgets = Array.from({ length: peers }, () => new TokenBucket(clock, SERVED_PER_SECOND));
   }
@@ -74,7 +82,7 @@ export class HistoryServer {
       commits.push({ commit: decodeCommit(entry.commit), refs: refsOf(entry) });
     }
     while (commits.length > 0) {
-      const certificate = certificateOf(this.#store, commits[commits.length - 1]!.commit.index);
+      const certificate = this.#certificates.of(commits[commits.length - 1]!.commit.index);
       if (certificate !== undefined) {
         this.#send(peer, encodeMessage({ kind: 'commitsReply', commits, certificate }));
         return;
@@ -82,35 +90,6 @@ export class HistoryServer {
       commits.pop();
     }
   }
-}
-
-/**
- * A certificate that begins with commit `index`: the held one, or the nearest later one with the commits in between put
- * in front of it. Undefined when none is held that is near enough (MAX_CERTIFICATE_COMMITS).
- */
-export function certificateOf(store: Pick<Store, 'commits' | 'certificate'>, index: number): Certificate | undefined {
-  const held = store.certificate(index);
-  if (held === undefined) return undefined;
-  const certificate = decodeCertificate(held.bytes);
-  if (held.index === index) return certificate;
-  const between = held.index - index;
-  if (between + certificate.commits.length > MAX_CERTIFICATE_COMMITS) return undefined;
-  const commits: Commit[] = [];
-  for (const entry of store.commits(index)) {
-    if (entry.index >= held.index) break;
-    commits.push(decodeCommit(entry.commit));
-  }
-  return commits.length === between
-    ? { commits: [...commits, ...certificate.commits], entries: certificate.entries }
-    : undefined;
-}
-
-/** Index of the newest commit that a held certificate begins with; 0 without any. */
-export function newestCertifiedIndex(store: Pick<Store, 'certificate' | 'lastCommitIndex'>): number {
-  // Certificates come a few commits behind at most while a network lives, so the walk is short.
-  let index = store.lastCommitIndex;
-  while (index > 0 && store.certificate(index) === undefined) index--;
-  return index === 0 ? 0 : store.certificate(index)!.index;
 }
 
 /** The refs of a stored commit, in linear order. */

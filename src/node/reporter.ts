@@ -87,12 +87,12 @@ export class Reporter {
     this.#hub.emit({ type: 'peer', atMs: this.#clock.now(), validator, up });
   }
 
-  /** `bytes`: size of the encoded certificate. */
-  horizon(event: Extract<CoreEvent, { type: 'certified' }>, bytes: number): void {
+  /** `bytes`: size of the encoded certificate; asked only when somebody listens. */
+  horizon(event: Extract<CoreEvent, { type: 'certified' }>, bytes: () => number): void {
     if (!this.#hub.wants('horizon')) return;
     const signers = event.certificate.entries.map((entry) => entry.fields.author);
     const { index, digest } = event;
-    this.#hub.emit({ type: 'horizon', atMs: this.#clock.now(), index, digest: toHex(digest), signers, bytes });
+    this.#hub.emit({ type: 'horizon', atMs: this.#clock.now(), index, digest: toHex(digest), signers, bytes: bytes() });
   }
 
   opinion(block: AcceptedBlock, judgement: Judgement): void {

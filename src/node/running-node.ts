@@ -16,6 +16,7 @@ import type { Kernels } from '../wasm/kernels.ts';
 import { Admission } from './admission.ts';
 import type { NodeApplication } from './application.ts';
 import { Bookkeeper } from './bookkeeper.ts';
+import { Certificates } from './certificates.ts';
 import {
   type DecisionAnswer,
   NEWEST_CERTIFICATE,
@@ -30,7 +31,7 @@ import { Driver, type DriverParts } from './driver.ts';
 import { EventHub } from './event-hub.ts';
 import type { NodeEvent, NodeStats } from './events.ts';
 import type { Follower } from './followers.ts';
-import { certificateOf, HistoryServer, newestCertifiedIndex } from './history-server.ts';
+import { HistoryServer } from './history-server.ts';
 import { Judge } from './judge.ts';
 import type { Log } from './log.ts';
 import type { Node } from './node.ts';
@@ -67,6 +68,7 @@ export class RunningNode implements Node, ClientBackend {
   readonly #judge: Judge;
   readonly #sealer: Sealer;
   readonly #driver: Driver;
+  readonly #certificates: Certificates;
   readonly #decisions: Decisions;
   readonly #admission: Admission;
   readonly #sessions: Sessions;
@@ -95,13 +97,15 @@ export class RunningNode implements Node, ClientBackend {
     });
     const dagSize = () => this.#core.status().dagBlocks;
     this.#reporter = new Reporter(this.#hub, clock, (proposal) => application.summary(proposal), dagSize);
+    this.#certificates = new Certificates(store);
     this.#judge = this.#makeJudge();
     this.#sealer = this.#makeSealer();
     this.#driver = this.#makeDriver();
-    this.#decisions = new Decisions(store, newestCertifiedIndex(store), this.#onStorageFailed);
+    this.#decisions = new Decisions(store, this.#certificates.newestIndex, this.#onStorageFailed);
     this.#admission = this.#makeAdmission();
     this.#bookkeeper = new Bookkeeper({
       store,
+      certificates: this.#certificates,
       admission: this.#admission,
       decisions: this.#decisions,
       reporter: this.#reporter,
@@ -176,8 +180,7 @@ export class RunningNode implements Node, ClientBackend {
   }
 
   certificate(index: number): Uint8Array {
-    const { certifiedIndex } = this.#decisions;
-    const certificate = certificateOf(this.#parts.store, index === NEWEST_CERTIFICATE ? certifiedIndex : index);
+    const certificate = this.#certificates.of(index === NEWEST_CERTIFICATE ? this.#certificates.newestIndex : index);
     return certificate === undefined ? new Uint8Array(0) : encodeCertificate(certificate);
   }
 
@@ -209,6 +212,7 @@ export class RunningNode implements Node, ClientBackend {
     this.#driver.stop();
     const steps = [
       () => this.#sealer.settled(),
+      () => this.#certificates.store(),
       () => this.#decisions.flush(),
       () => this.#sessions.close(),
       () => agent.close(),
@@ -270,7 +274,9 @@ export class RunningNode implements Node, ClientBackend {
 
   #makeDriver(): Driver {
     const { committee, store, clock, application } = this.#parts;
-    const history = new HistoryServer(store, clock, committee.size, (peer, bytes) => this.#sessions.send(peer, bytes));
+    const history = new HistoryServer(store, this.#certificates, clock, committee.size, (peer, bytes) =>
+      this.#sessions.send(peer, bytes),
+    );
     return new Driver({
       core: this.#core,
       clock,

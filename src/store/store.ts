@@ -165,7 +165,7 @@ export class Store {
    * `STORE_COMMIT_GAP` when the index is not the next one, and `STORE_COMMIT_CONFLICT` when another commit has it.
    */
   addCommit(entry: CommitEntry): void {
-    const held = this.commit(entry.index);
+    const held = entry.index <= this.#lastCommitIndex ? this.commit(entry.index) : undefined;
     if (held) {
       if (Buffer.compare(held.commit, entry.commit) === 0) return;
       const message = `Commit ${entry.index} is already stored with other content: the node must stop executing`;

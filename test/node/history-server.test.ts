@@ -5,6 +5,7 @@ import { encodeCertificate } from '../../src/core/certificate.ts';
 import { encodeCommit } from '../../src/core/commit.ts';
 import { decodeMessage, type Message } from '../../src/core/messages.ts';
 import type { AuthorIndex, Block, Commit, CommitDigest, CommitIndex, Round } from '../../src/core/types.ts';
+import { Certificates } from '../../src/node/certificates.ts';
 import { HistoryServer } from '../../src/node/history-server.ts';
 import type { Store } from '../../src/store/store.ts';
 import { loadKernels } from '../../src/wasm/load.ts';
@@ -54,7 +55,7 @@ async function setUp(certified: readonly number[] = []) {
   }
   const sent: Message[] = [];
   const clock = new ManualClock();
-  const server = new HistoryServer(store, clock, committee.size, (peer, bytes) => {
+  const server = new HistoryServer(store, new Certificates(store), clock, committee.size, (peer, bytes) => {
     expect(peer).toBe(PEER);
     sent.push(decodeMessage(bytes));
   });
