@@ -33,6 +33,9 @@ import type { VerifiedReport } from './verify.ts';
 /** At most two stories of blocks a second are told. */
 const STORY_GAP_MS = 500;
 const STATUS_MS = 250;
+/** Records submitted once more after the replay, slowly: how long finality takes when the machine is not full. */
+const LIGHT_RECORDS = 60;
+const LIGHT_PER_SECOND = 10;
 /** Where the certificate and the genesis document of the last run stay. */
 const RESULTS = join('.pq', 'demo');
 
@@ -191,15 +194,15 @@ async function runRecords(
   const progress = new Progress(terminal, records.length);
   const desk = new TransferDesk(network);
   const timer = setInterval(() => progress.show(), STATUS_MS);
+  const build = (record: PaymentRecord): Promise<Uint8Array> => desk.build(record);
   try {
-    const outcomes = await replay(clients, records, {
-      rate: recordsPerSecond,
-      build: (record) => desk.build(record),
-      onOutcome: (outcome) => progress.add(outcome),
-      signal,
-    });
+    const onOutcome = (outcome: Outcome): void => progress.add(outcome);
+    const outcomes = await replay(clients, records, { rate: recordsPerSecond, build, onOutcome, signal });
     const after = await readStats(clients);
-    return { outcomes, summary: summarize({ outcomes, opinions, before, after }) };
+    const lightRecords = records.slice(0, LIGHT_RECORDS);
+    const light = await replay(clients, lightRecords, { rate: LIGHT_PER_SECOND, build, onOutcome: () => {}, signal });
+    const lightLoad = { perSecond: LIGHT_PER_SECOND, outcomes: light };
+    return { outcomes, summary: summarize({ outcomes, lightLoad, opinions, before, after }) };
   } finally {
     clearInterval(timer);
     terminal.clearStatus();

@@ -38,6 +38,8 @@ export interface Summary {
   readonly records: number;
   /** From the first submission to the certified decision, at the client. Null when nothing was decided. */
   readonly finalityMs: Percentiles | null;
+  /** The same while only so many records a second come. */
+  readonly lightLoad: { readonly perSecond: number; readonly records: number; readonly finalityMs: Percentiles | null };
   readonly proposalsPerSecond: number;
   readonly decisions: Readonly<Record<DecisionName, number>>;
   /** Approved, and the execution failed. */
@@ -54,6 +56,8 @@ export interface Summary {
 }
 
 export interface RunData {
+  /** Submitted after the replay, at a pace that leaves the machine room. In no other figure. */
+  readonly lightLoad: { readonly perSecond: number; readonly outcomes: readonly Outcome[] };
   readonly outcomes: readonly Outcome[];
   /** By validator: what its models said, by proposal id in hex. */
   readonly opinions: readonly ReadonlyMap<string, ProposalOpinion>[];
@@ -61,11 +65,8 @@ export interface RunData {
   readonly after: readonly NodeStats[];
 }
 
-export function summarize({ outcomes, opinions, before, after }: RunData): Summary {
+export function summarize({ outcomes, lightLoad, opinions, before, after }: RunData): Summary {
   const decided = outcomes.flatMap((outcome) => (outcome.certified === null ? [] : [outcome.certified]));
-  const latencies = outcomes.flatMap((outcome) =>
-    outcome.certified === null ? [] : [outcome.certified.certifiedMs - outcome.submittedMs],
-  );
   const seconds = spanSeconds(outcomes);
   const decisions: Record<DecisionName, number> = { APPROVED: 0, REJECTED: 0, CONFLICT: 0, EXPIRED: 0 };
   for (const { decision } of decided) decisions[decision.decision] += 1;
@@ -73,7 +74,12 @@ export function summarize({ outcomes, opinions, before, after }: RunData): Summa
     machine: thisMachine(),
     validators: after.length,
     records: outcomes.length,
-    finalityMs: latencies.length === 0 ? null : percentiles(latencies),
+    finalityMs: finalityOf(outcomes),
+    lightLoad: {
+      perSecond: lightLoad.perSecond,
+      records: lightLoad.outcomes.length,
+      finalityMs: finalityOf(lightLoad.outcomes),
+    },
     proposalsPerSecond: seconds === 0 ? 0 : decided.length / seconds,
     decisions,
     failedReceipts: decided.filter(({ decision }) => decision.receipt !== 0).length,
@@ -88,6 +94,13 @@ export function summarize({ outcomes, opinions, before, after }: RunData): Summa
     commits: span(before, after, (stats) => stats.commitIndex),
     seconds,
   };
+}
+
+function finalityOf(outcomes: readonly Outcome[]): Percentiles | null {
+  const latencies = outcomes.flatMap(({ certified, submittedMs }) =>
+    certified === null ? [] : [certified.certifiedMs - submittedMs],
+  );
+  return latencies.length === 0 ? null : percentiles(latencies);
 }
 
 export function thisMachine(): Machine {

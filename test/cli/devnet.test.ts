@@ -136,7 +136,7 @@ describe('pq', PATIENCE, () => {
     const demo = pq('demo', '--file', 'records.csv', '--validators', '3', '--rate', '10', '--json', 'summary.json');
     expect([await demo.code(), demo.output]).toEqual([0, expect.stringContaining('VERIFIED  commit')]);
     for (const phase of ['PHOTON', 'WAVE', 'FOCUS', 'PRISM', 'HORIZON']) expect(demo.output).toContain(phase);
-    expect(demo.output).toMatch(/finality +p50 .*p95 .*p99/);
+    expect(demo.output).toMatch(/finality +p50 .*p95 .*p99[\s\S]*p50 .* at light load: 4 more, 10\/s/);
     const summary = JSON.parse(readFileSync(join(folder, 'summary.json'), 'utf8'));
     expect(Object.values(summary.decisions as Record<string, number>).reduce((sum, count) => sum + count, 0)).toBe(4);
     expect(summary).toMatchObject({

@@ -105,6 +105,7 @@ describe('a summary', () => {
   ];
   const summary = summarize({
     outcomes,
+    lightLoad: { perSecond: 10, outcomes: outcomes.slice(0, 1) },
     opinions,
     before: [stats(0, 1000), stats(1, 1000)],
     after: [stats(0, 3000), stats(1, 3000)],
@@ -118,6 +119,7 @@ describe('a summary', () => {
 
   it('measures finality over all decisions, and throughput from the first to the last', () => {
     expect(summary.finalityMs).toEqual({ p50: 200, p95: 400, p99: 400 });
+    expect(summary.lightLoad).toEqual({ perSecond: 10, records: 1, finalityMs: { p50: 100, p95: 100, p99: 100 } });
     expect(summary.proposalsPerSecond).toBeCloseTo(4 / 0.4);
   });
 

@@ -15,7 +15,11 @@ export function printSummary(terminal: Terminal, summary: Summary): void {
   const { APPROVED, REJECTED, CONFLICT, EXPIRED } = summary.decisions;
   const rows = [
     ['decisions', `${APPROVED} approved, ${REJECTED} rejected, ${CONFLICT} in conflict, ${EXPIRED} expired`],
-    ['finality', finality(summary)],
+    ['finality', `${finality(summary.finalityMs)} from submission to certificate, at the client`],
+    [
+      '',
+      `${finality(summary.lightLoad.finalityMs)} at light load: ${summary.lightLoad.records} more, ${summary.lightLoad.perSecond}/s`,
+    ],
     ['throughput', `${summary.proposalsPerSecond.toFixed(1)} proposals/s`],
     [
       'consensus',
@@ -51,10 +55,10 @@ export function printSummary(terminal: Terminal, summary: Summary): void {
   );
 }
 
-function finality({ finalityMs }: Summary): string {
+function finality(finalityMs: Summary['finalityMs']): string {
   if (finalityMs === null) return 'nothing was decided';
   const { p50, p95, p99 } = finalityMs;
-  return `p50 ${duration(p50)}, p95 ${duration(p95)}, p99 ${duration(p99)} from submission to certificate, at the client`;
+  return `p50 ${duration(p50)}, p95 ${duration(p95)}, p99 ${duration(p99)}`;
 }
 
 function qualityTable(summary: Summary): string[] {
