@@ -3,7 +3,7 @@
 /** A breach: which file, which rule, and what of it. */
 export interface Breach {
   readonly file: string;
-  readonly rule: 'arrow' | 'purity' | 'lines' | 'default-export' | 'any' | 'barrel' | 'extension';
+  readonly rule: 'arrow' | 'purity' | 'web' | 'lines' | 'default-export' | 'any' | 'barrel' | 'extension';
   readonly what: string;
 }
 
@@ -14,6 +14,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   wasm: [],
   crypto: [],
   core: ['wasm'],
+  verify: ['core', 'wasm'],
   agent: ['wasm', 'crypto'],
   qzmq: ['wasm', 'crypto'],
   store: ['wasm', 'crypto'],
@@ -21,7 +22,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   api: ['wasm', 'crypto'],
   node: ['core', 'agent', 'qzmq', 'store', 'app', 'api', 'wasm', 'crypto'],
   sim: ['node', 'core', 'agent', 'qzmq', 'store', 'app', 'api', 'wasm', 'crypto'],
-  cli: ['sim', 'node', 'core', 'agent', 'qzmq', 'store', 'app', 'api', 'wasm', 'crypto'],
+  cli: ['sim', 'node', 'verify', 'core', 'agent', 'qzmq', 'store', 'app', 'api', 'wasm', 'crypto'],
 };
 
 /** `import type` from these is allowed too: a type binds nothing at run time. */
@@ -33,6 +34,13 @@ const TYPE_ARROWS: Readonly<Record<string, readonly string[]>> = {
 
 /** Files of nothing but constants, which those may import too. */
 const CONSTANTS: readonly string[] = ['core/limits.ts'];
+
+/** Entry points that run in a browser as they are: with everything that they load, they touch nothing of Node. */
+export const WEB_ENTRIES: readonly string[] = ['verify.ts', 'wasm.ts'];
+
+/** Globals of Node that no browser has. Names after a dot, or before a colon, are somebody's fields. */
+const NODE_GLOBALS =
+  /(?<![.#\w$])(?:process|Buffer|global|__dirname|__filename|setImmediate|clearImmediate)\b(?!\??:)|(?<![.#\w$])require\s*\(/;
 
 /** What the core must not touch: time, chance, the machine, the network, floats. Names after a dot are somebody's fields. */
 const IMPURE: readonly RegExp[] = [
@@ -46,8 +54,8 @@ const IMPURE: readonly RegExp[] = [
 
 /** The core never waits. */
 const WAITING = /(?<![.#\w$])(?:async|await|Promise)\b/;
-/** But its verifier of certificates takes the signature check as a function, which may. */
-const MAY_WAIT: readonly string[] = ['core/certificate.ts'];
+/** But its verifiers take the signature check as a function, which may. */
+const MAY_WAIT: readonly string[] = ['core/certificate.ts', 'core/proof.ts'];
 
 const IMPORT =
   /\b(?:import|export)\s+(type\s+)?(?:[\w$*{},\s]+?\s+from\s*)?['"]([^'"]+)['"]|\bimport\s*\(\s*['"]([^'"]+)['"]/g;
@@ -73,6 +81,27 @@ export function breachesOf(path: string, source: string): Breach[] {
       const match = pattern.exec(bare);
       if (match !== null) report('purity', match[0]);
     }
+  }
+  return breaches;
+}
+
+/**
+ * Every breach of the web entry `entry`: a file that it loads, directly or not, that imports a package or a part of Node,
+ * or uses a global of Node. `sourceOf`: the text of a file of src/.
+ */
+export function webBreachesOf(entry: string, sourceOf: (path: string) => string): Breach[] {
+  const breaches: Breach[] = [];
+  const loaded = new Set([entry]);
+  // A set is walked in the order of insertion, and what is added on the way is walked too.
+  for (const file of loaded) {
+    const source = sourceOf(file);
+    for (const { specifier, typeOnly } of importsOf(blank(source, false))) {
+      if (typeOnly) continue;
+      if (specifier.startsWith('.')) loaded.add(resolve(file, specifier));
+      else breaches.push({ file, rule: 'web', what: specifier });
+    }
+    const used = NODE_GLOBALS.exec(blank(source, true));
+    if (used !== null) breaches.push({ file, rule: 'web', what: used[0] });
   }
   return breaches;
 }

@@ -2,7 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { blank, breachesOf, folderOf, isKnownFolder, MAX_LINES } from './architecture-rules.ts';
+import {
+  blank,
+  breachesOf,
+  folderOf,
+  isKnownFolder,
+  MAX_LINES,
+  WEB_ENTRIES,
+  webBreachesOf,
+} from './architecture-rules.ts';
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url));
 
@@ -27,6 +35,33 @@ describe('src/', () => {
   it('keeps every rule', () => {
     const breaches = files.flatMap((path) => breachesOf(path, readFileSync(join(SRC, path), 'utf8')));
     expect(breaches).toEqual([]);
+  });
+});
+
+describe('an entry for browsers', () => {
+  it.each(WEB_ENTRIES)('%s loads nothing of Node, however indirectly', (entry) => {
+    expect(webBreachesOf(entry, (path) => readFileSync(join(SRC, path), 'utf8'))).toEqual([]);
+  });
+
+  const breaches = (files: Readonly<Record<string, string>>): string[] =>
+    webBreachesOf('verify.ts', (path) => files[path] ?? '').map(({ file, what }) => `${file}: ${what}`);
+
+  it.each([
+    ["import 'node:fs';", 'core/b.ts: node:fs'],
+    ["import { sha3_256 } from '@noble/hashes';", 'core/b.ts: @noble/hashes'],
+    ["const fs = await import('fs');", 'core/b.ts: fs'],
+    ['export const home = process.env.HOME;', 'core/b.ts: process'],
+    ['export const bytes = Buffer.alloc(1);', 'core/b.ts: Buffer'],
+    ["const fs = require('fs');", 'core/b.ts: require('],
+  ])('is refused with %j two imports away', (source, breach) => {
+    const files = { 'verify.ts': "export { a } from './core/a.ts';", 'core/a.ts': "import './b.ts';" };
+    expect(breaches({ ...files, 'core/b.ts': source })).toEqual([breach]);
+  });
+
+  it('may import types, and ask the engine what it has', () => {
+    const types = "import type { A } from './node/a.ts';\nimport type { B } from 'viem';";
+    const asks = 'const host = globalThis as { readonly process?: object };\nconst x = host.process;';
+    expect(breaches({ 'verify.ts': `${types}\n${asks}`, 'node/a.ts': "import 'node:fs';" })).toEqual([]);
   });
 });
 

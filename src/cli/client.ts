@@ -1,12 +1,14 @@
 /** `pq client`: submits records to a node, follows each to its certified decision, and says how long that took. */
-import { fstatSync } from 'node:fs';
+import { fstatSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { toHex } from '../core/bytes.ts';
 import { isPqError, PqError } from '../errors.ts';
 import { Client } from '../node/client.ts';
 import { linkTo } from '../node/client-link.ts';
+import { NO_COMMIT } from '../node/client-protocol.ts';
 import { MAX_DEVNET_VALIDATORS } from '../node/devnet.ts';
 import { jsonReport } from './client-report.ts';
-import { EXIT, type ExitCode } from './exit.ts';
+import { EXIT, type ExitCode, UsageError } from './exit.ts';
 import { readText } from './files.ts';
 import { networkOf } from './network.ts';
 import { endpoint, integer, rate } from './options.ts';
@@ -14,6 +16,7 @@ import { Progress } from './progress.ts';
 import { MAX_RECORDS_BYTES, type PaymentRecord, parseRecords, SAMPLES } from './records.ts';
 import { type Outcome, replay } from './replay.ts';
 import { TransferDesk } from './transfers.ts';
+import { bytes } from './ui/format.ts';
 import { printOutcome, printRun } from './ui/outcomes.ts';
 import { Terminal } from './ui/terminal.ts';
 
@@ -27,6 +30,7 @@ interface ClientCommandOptions {
   readonly rate: number;
   readonly validators: number;
   readonly genesis?: string;
+  readonly proof?: string;
   readonly json?: boolean;
 }
 
@@ -42,6 +46,7 @@ export function addClientCommand(program: Command): void {
     .option('--rate <n>', 'records a second; 0: as fast as the node takes them', rate, 0)
     .option('--validators <n>', 'size of the development network', integer('validators', 1, MAX_DEVNET_VALIDATORS), 3)
     .option('--genesis <file>', 'genesis document of another network')
+    .option('--proof <file>', 'of a single record: write the proof of its decision, for pq verify, to this file')
     .option('--json', 'print one JSON object')
     .action(async (options: ClientCommandOptions) => {
       process.exitCode = await runClient(options);
@@ -52,6 +57,7 @@ async function runClient(options: ClientCommandOptions): Promise<ExitCode> {
   // For people; with --json everything but the object goes to stderr.
   const terminal = new Terminal(options.json === true ? process.stderr : process.stdout, process.env);
   const records = await readRecords(terminal, options.file);
+  requireSingle(records, options.proof);
   const network = await networkOf(options);
   const desk = new TransferDesk(network);
   desk.requireAccounts(records);
@@ -68,6 +74,7 @@ async function runClient(options: ClientCommandOptions): Promise<ExitCode> {
     const outcomes = await submit(terminal, client, records, desk, options.rate, abort);
     if (options.json === true) process.stdout.write(`${JSON.stringify(jsonReport(outcomes), null, 2)}\n`);
     else printRun(terminal, outcomes);
+    if (options.proof !== undefined) await saveProof(terminal, client, outcomes[0], options.proof);
     return outcomes.length === records.length && outcomes.every(({ certified }) => certified !== null)
       ? EXIT.OK
       : EXIT.NEGATIVE;
@@ -110,6 +117,27 @@ async function submit(
     clearInterval(timer);
     terminal.clearStatus();
   }
+}
+
+function requireSingle(records: readonly PaymentRecord[], proofFile: string | undefined): void {
+  if (proofFile === undefined || records.length === 1) return;
+  throw new UsageError('USAGE_PROOF', 'A proof is of one proposal: give --proof with a single record.', {
+    records: records.length,
+  });
+}
+
+/** Throws `PROOF_NONE` when there is nothing to prove: it was refused, or ran out before any commit held it. */
+async function saveProof(
+  terminal: Terminal,
+  client: Client,
+  outcome: Outcome | undefined,
+  file: string,
+): Promise<void> {
+  const certified = outcome?.certified ?? null;
+  const proof = certified === null || certified.index === NO_COMMIT ? null : await client.proof(certified.id);
+  if (proof === null) throw new PqError('PROOF_NONE', 'No certified commit holds a decision on it: there is no proof.');
+  writeFileSync(file, proof);
+  terminal.line(`proof of ${toHex(certified!.id)}: ${file}, ${bytes(proof.length)}`);
 }
 
 /** A named file, standard input where something comes from it, or the samples. */

@@ -1,40 +1,24 @@
-/** `pq verify FILE --genesis FILE`: checks a certificate with nothing but the two files. No node, no network. */
+/** `pq verify FILE --genesis FILE`: checks a certificate or a proof with nothing but the two files. No node, no network. */
 import type { Command } from 'commander';
-import { toHex } from '../core/bytes.ts';
-import { type Certified, decodeCertificate, verifyCertificate } from '../core/certificate.ts';
-import { type Committee, committeeOf } from '../core/committee.ts';
-import { parseGenesis } from '../core/genesis.ts';
-import type { Certificate } from '../core/types.ts';
-import { verify as verifySignature } from '../crypto/verify.ts';
+import { receiptName } from '../app/application.ts';
+import { PROOF_FIXED_BYTES } from '../core/proof.ts';
 import { isPqError, PqError } from '../errors.ts';
+import { type VerifiedCommit, type VerifiedDecision, Verifier } from '../verify/verifier.ts';
 import { loadKernels } from '../wasm/load.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { readBounded } from './files.ts';
 import { readGenesis } from './network.ts';
+import { confidence as sure } from './ui/format.ts';
 import { harmless, Terminal } from './ui/terminal.ts';
 
 const MAX_CERTIFICATE_BYTES = 4 * 1024 * 1024;
 
-/** What a valid certificate shows, as `--json` prints it. Hashes are hex. */
-export interface VerifiedReport {
+/** What a valid certificate or proof shows, as `--json` prints it. Hashes are hex. */
+export type VerifiedReport = (VerifiedCommit | VerifiedDecision) & {
   readonly verified: true;
-  readonly chainId: string;
-  readonly chainName: string;
-  readonly commit: {
-    readonly index: number;
-    readonly digest: string;
-    readonly timestampMs: number;
-    readonly stateRoot: string;
-    readonly decisionsRoot: string;
-  };
-  /** How many commits lead from that one to the one voted for, both counted. */
-  readonly commits: number;
-  readonly signers: readonly { readonly index: number; readonly name: string; readonly stake: number }[];
-  readonly stake: number;
-  readonly quorum: number;
-  readonly totalStake: number;
+  /** Of the file's content. */
   readonly bytes: number;
-}
+};
 
 export interface RefusedReport {
   readonly verified: false;
@@ -42,51 +26,68 @@ export interface RefusedReport {
   readonly reason: string;
 }
 
+interface VerifyOptions {
+  readonly genesis: string;
+  readonly id?: string;
+  readonly json?: boolean;
+}
+
 export function addVerifyCommand(program: Command): void {
   program
     .command('verify')
-    .description('check a certificate offline, with nothing but the genesis document')
-    .argument('<file>', 'certificate: binary, hex, or JSON with a field "certificate" in hex; - is standard input')
+    .description('check a certificate or a proof offline, with nothing but the genesis document')
+    .argument(
+      '<file>',
+      'certificate, or proof of a decision: binary, hex, or JSON with a field "certificate" or "proof" in hex; - is standard input',
+    )
     .requiredOption('--genesis <file>', 'genesis document of the network that you trust')
+    .option('--id <hex>', 'the proposal that it must be the proof of')
     .option('--json', 'print one JSON object')
-    .action(async (file: string, options: { genesis: string; json?: boolean }) => {
-      process.exitCode = await runVerify(file, options.genesis, options.json === true);
+    .action(async (file: string, options: VerifyOptions) => {
+      process.exitCode = await runVerify(file, options);
     });
 }
 
 /** Exit code 0: it proves its commit; 1: it does not, and why; 2: the genesis document or a file cannot be used. */
-async function runVerify(file: string, genesisFile: string, json: boolean): Promise<ExitCode> {
-  const genesis = await readGenesis(genesisFile);
-  const report = await verifyWithGenesis(await readBounded(file, MAX_CERTIFICATE_BYTES), genesis);
-  if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+async function runVerify(file: string, { genesis, id, json }: VerifyOptions): Promise<ExitCode> {
+  const document = await readGenesis(genesis);
+  const report = await verifyWithGenesis(await readBounded(file, MAX_CERTIFICATE_BYTES), document, id);
+  if (json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else printReport(new Terminal(process.stdout, process.env), report);
   return report.verified ? EXIT.OK : EXIT.NEGATIVE;
 }
 
-/** Throws `GENESIS_…` for a genesis document that cannot be used; a certificate that proves nothing is a report. */
+/**
+ * With `id` (hex) only a proof about this proposal will do. Throws `GENESIS_…` for a genesis document that cannot be used; a
+ * certificate or proof that proves nothing is a report.
+ */
 export async function verifyWithGenesis(
   file: Uint8Array,
   genesisJson: unknown,
+  id?: string,
 ): Promise<VerifiedReport | RefusedReport> {
-  const genesis = parseGenesis(genesisJson);
-  const kernels = loadKernels();
-  const committee = committeeOf(kernels, genesis);
+  const verifier = new Verifier(loadKernels(), genesisJson);
   try {
-    const bytes = certificateBytes(file);
-    const certificate = decodeCertificate(bytes);
-    const certified = await verifyCertificate(kernels, committee, certificate, verifySignature);
-    return toReport(genesis.chainName, committee, certificate, certified, bytes.length);
+    const bytes = contentOf(file);
+    const asksForProof = id !== undefined || isProof(bytes);
+    const shown = asksForProof ? await verifier.verifyProof(bytes, id) : await verifier.verifyCertificate(bytes);
+    return { verified: true, ...shown, bytes: bytes.length };
   } catch (error) {
     if (!isPqError(error)) throw error;
     return { verified: false, code: error.code, reason: error.message };
   }
 }
 
-/** A certificate as it lies in a file. Throws `CERTIFICATE_FILE`. */
-function certificateBytes(file: Uint8Array): Uint8Array {
+/** The first offset of an encoding is the size of its fixed part: a proof has another one than a certificate. */
+function isProof(bytes: Uint8Array): boolean {
+  return bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === PROOF_FIXED_BYTES;
+}
+
+/** A certificate or proof as it lies in a file. Throws `CERTIFICATE_FILE`. */
+function contentOf(file: Uint8Array): Uint8Array {
   const first = file.find((byte) => byte > 0x20);
   if (first === 0x7b) return fromHexText(jsonField(new TextDecoder().decode(file)));
-  // A binary one begins with the offset 8 as a u32: never a hex digit followed by another.
+  // A binary one begins with a small offset as a u32: never a hex digit followed by another.
   const text = new TextDecoder('latin1').decode(file).trim();
   return /^[0-9a-fA-F\s]+$/.test(text) ? fromHexText(text) : file;
 }
@@ -98,48 +99,18 @@ function jsonField(text: string): string {
   } catch (cause) {
     throw new PqError('CERTIFICATE_FILE', 'The file begins like JSON and is not.', {}, cause);
   }
-  const field: unknown = (value as { readonly certificate?: unknown }).certificate;
+  const { certificate, proof } = value as { readonly certificate?: unknown; readonly proof?: unknown };
+  const field = proof ?? certificate;
   if (typeof field !== 'string')
-    throw new PqError('CERTIFICATE_FILE', 'The JSON has no field "certificate" with the certificate in hex.');
+    throw new PqError('CERTIFICATE_FILE', 'The JSON has no field "certificate" or "proof" in hex.');
   return field;
 }
 
 function fromHexText(text: string): Uint8Array {
   const digits = text.replace(/\s+/g, '');
   if (digits.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(digits))
-    throw new PqError('CERTIFICATE_FILE', 'The certificate is not whole bytes in hex.');
+    throw new PqError('CERTIFICATE_FILE', 'The file is not whole bytes in hex.');
   return new Uint8Array(Buffer.from(digits, 'hex'));
-}
-
-function toReport(
-  chainName: string,
-  committee: Committee,
-  certificate: Certificate,
-  certified: Certified,
-  bytes: number,
-): VerifiedReport {
-  const commit = certificate.commits[0]!;
-  return {
-    verified: true,
-    chainId: toHex(committee.chainId),
-    chainName,
-    commit: {
-      index: certified.index,
-      digest: toHex(certified.digest),
-      timestampMs: commit.timestampMs,
-      stateRoot: toHex(commit.stateRoot),
-      decisionsRoot: toHex(commit.decisionsRoot),
-    },
-    commits: certificate.commits.length,
-    signers: certified.signers.map((index) => {
-      const { name, stake } = committee.validators[index]!;
-      return { index, name, stake };
-    }),
-    stake: certified.stake,
-    quorum: committee.quorum,
-    totalStake: committee.total,
-    bytes,
-  };
 }
 
 export function printReport(terminal: Terminal, report: VerifiedReport | RefusedReport): void {
@@ -149,6 +120,7 @@ export function printReport(terminal: Terminal, report: VerifiedReport | Refused
   }
   const names = report.signers.map((signer) => signer.name).join(', ');
   terminal.line(`${terminal.paint('green', 'VERIFIED')}  commit ${report.commit.index} is final`);
+  if ('decision' in report) printDecision(terminal, report.decision);
   terminal.line(`  chain       ${harmless(report.chainName)}  ${report.chainId}`);
   terminal.line(`  commit      ${report.commit.digest}  at ${new Date(report.commit.timestampMs).toISOString()}`);
   terminal.line(`  state root  ${report.commit.stateRoot}`);
@@ -156,4 +128,11 @@ export function printReport(terminal: Terminal, report: VerifiedReport | Refused
     `  signers     ${harmless(names)}: stake ${report.stake} of ${report.totalStake}, a quorum is ${report.quorum}`,
   );
   terminal.line('  signatures  ML-DSA-65 (FIPS 204), each over a header that names this commit');
+}
+
+function printDecision(terminal: Terminal, decided: VerifiedDecision['decision']): void {
+  const { id, decision, reason, confidence, receipt } = decided;
+  terminal.line(`  proposal    ${id}`);
+  const execution = decision === 'APPROVED' ? `, execution ${receiptName(receipt)}` : '';
+  terminal.line(`  decision    ${decision} (${reason}), confidence ${sure(confidence)}${execution}`);
 }

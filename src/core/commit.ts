@@ -1,4 +1,5 @@
 /** A commit as it is hashed: what binds order, decisions, state and models together. */
+import { PqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
 import { encodeRef } from './block.ts';
 import { utf8 } from './bytes.ts';
@@ -10,7 +11,10 @@ import {
   type CommitIndex,
   DECISION,
   type Decision,
+  type DecisionName,
+  type ProposalId,
   REASON,
+  type ReasonName,
   type Ref,
 } from './types.ts';
 
@@ -20,6 +24,14 @@ export const COMMIT_BYTES = 8 + REF_BYTES + 8 + 4 + 8 * DIGEST_BYTES;
 export const DECISION_LEAF_BYTES = DIGEST_BYTES + 8;
 
 const DIGEST_PREFIX = utf8('pq/commit/1');
+const DECISIONS = Object.keys(DECISION) as DecisionName[];
+const REASONS = Object.keys(REASON) as ReasonName[];
+
+/** A decision with what its execution gave: what a leaf says. */
+export interface ExecutedDecision extends Decision {
+  /** Receipt code, 0 is success. u32. */
+  readonly receipt: number;
+}
 
 /** SSZ of a commit, 314 bytes. Throws `SSZ_NUMBER`, `SSZ_LENGTH`. */
 export function encodeCommit(commit: Commit): Uint8Array {
@@ -75,13 +87,44 @@ export function commitDigest(kernels: Kernels, commit: Commit): CommitDigest {
 
 /** SSZ of (id, decision, reason, confidence, receipt code), 40 bytes: what a proof of one proposal's decision shows. */
 export function decisionLeaf(decision: Decision, receipt: number): Uint8Array {
-  return new SszWriter(DECISION_LEAF_BYTES)
+  const writer = new SszWriter(DECISION_LEAF_BYTES);
+  writeDecisionLeaf(writer, decision, receipt);
+  return writer.finish();
+}
+
+export function writeDecisionLeaf(writer: SszWriter, decision: Decision, receipt: number): void {
+  writer
     .vector(decision.id, DIGEST_BYTES)
     .u8(DECISION[decision.decision])
     .u8(REASON[decision.reason])
     .u16(decision.confidence)
-    .u32(receipt)
-    .finish();
+    .u32(receipt);
+}
+
+/** The decision in a leaf. The id is a view of `leaf`. Throws as {@link readDecisionLeaf}, and for other than 40 bytes. */
+export function decodeDecisionLeaf(leaf: Uint8Array): ExecutedDecision {
+  const reader = new SszReader(leaf);
+  reader.enterFixed(0, leaf.length, DECISION_LEAF_BYTES);
+  return readDecisionLeaf(reader);
+}
+
+/**
+ * Reads the 40 bytes of a leaf where the reader stands. Throws `LEAF_DECISION` and `LEAF_REASON` for numbers that mean
+ * nothing.
+ */
+export function readDecisionLeaf(reader: SszReader): ExecutedDecision {
+  const id = reader.vector(DIGEST_BYTES) as ProposalId;
+  const decisionCode = reader.u8();
+  const decision = DECISIONS.find((name) => DECISION[name] === decisionCode);
+  if (decision === undefined) {
+    throw new PqError('LEAF_DECISION', 'A leaf holds a decision that is not known here.', { decision: decisionCode });
+  }
+  const reasonCode = reader.u8();
+  const reason = REASONS.find((name) => REASON[name] === reasonCode);
+  if (reason === undefined) {
+    throw new PqError('LEAF_REASON', 'A leaf holds a reason that is not known here.', { reason: reasonCode });
+  }
+  return { id, decision, reason, confidence: reader.u16(), receipt: reader.u32() };
 }
 
 /** Merkle root over the encodings of the refs, in linear order. */

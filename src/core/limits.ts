@@ -39,6 +39,8 @@ export const MAX_SYNC_COMMITS = 32;
 export const COMMIT_VOTE_WINDOW = 1000;
 /** Commits that one certificate may chain from its first to the voted one. */
 export const MAX_CERTIFICATE_COMMITS = 100;
+/** Siblings in a Merkle path: the height of a tree whose leaves are counted by a u32. */
+export const MAX_PATH_SIBLINGS = 32;
 /** Blocks that one commit orders, as commit sync carries them: GC depth × validators, twice over. */
 export const MAX_COMMIT_BLOCKS = 16_384;
 /** One encoded message. The largest is an answer of commit sync with a certificate of 128 signers (≈ 1 MB). */

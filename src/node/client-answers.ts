@@ -26,6 +26,8 @@ export function encodeNodeMessage(message: NodeMessage): Uint8Array[] {
   switch (message.kind) {
     case 'certificate':
       return encodeParts(KIND.CERTIFICATE, message.requestId, message.certificate);
+    case 'proof':
+      return encodeParts(KIND.PROOF, message.requestId, message.proof);
     case 'stats':
       return encodeParts(KIND.STATS, message.requestId, json(message.stats));
     case 'status':
@@ -37,7 +39,7 @@ export function encodeNodeMessage(message: NodeMessage): Uint8Array[] {
   }
 }
 
-type ShortMessage = Exclude<NodeMessage, { kind: 'certificate' | 'stats' | 'status' | 'event' }>;
+type ShortMessage = Exclude<NodeMessage, { kind: 'certificate' | 'proof' | 'stats' | 'status' | 'event' }>;
 
 function encodeShort(message: ShortMessage): Uint8Array {
   const writer = new MessageWriter();
@@ -70,6 +72,8 @@ function encodeShort(message: ShortMessage): Uint8Array {
   return finishMessage(writer);
 }
 
+/** Their messages come in parts. */
+const LONG: readonly number[] = [KIND.CERTIFICATE, KIND.PROOF, KIND.STATS, KIND.STATUS, KIND.EVENT];
 const STATES = ['unknown', 'pending', 'decided', 'certified'] as const;
 const DECISIONS = Object.keys(DECISION) as DecisionName[];
 const REASONS = Object.keys(REASON) as ReasonName[];
@@ -120,7 +124,7 @@ export class NodeMessageReader {
   read(bytes: Uint8Array): NodeMessage | null {
     const reader = openMessage(bytes);
     const kind = reader.u8();
-    if (kind >= KIND.CERTIFICATE && kind <= KIND.EVENT && kind !== KIND.SUBSCRIBED) {
+    if (LONG.includes(kind)) {
       const whole = this.#parts.add(kind, reader);
       return whole === null ? null : toLongMessage(kind, whole.requestId, whole.bytes);
     }
@@ -132,6 +136,7 @@ export class NodeMessageReader {
 
 function toLongMessage(kind: number, requestId: number, bytes: Uint8Array): NodeMessage {
   if (kind === KIND.CERTIFICATE) return { kind: 'certificate', requestId, certificate: bytes };
+  if (kind === KIND.PROOF) return { kind: 'proof', requestId, proof: bytes };
   const value = decodeJson(bytes);
   if (kind === KIND.STATS) return { kind: 'stats', requestId, stats: value as unknown as NodeStats };
   if (kind === KIND.STATUS) return { kind: 'status', requestId, status: value as unknown as NodeStatus };

@@ -48,6 +48,7 @@ export const KIND = {
   QUERY_STATS: 4,
   QUERY_STATUS: 5,
   SUBSCRIBE: 6,
+  QUERY_PROOF: 7,
   SUBMITTED: 64,
   DECIDED: 65,
   CERTIFIED: 66,
@@ -58,6 +59,7 @@ export const KIND = {
   SUBSCRIBED: 71,
   EVENT: 72,
   ERROR: 73,
+  PROOF: 74,
 } as const;
 
 /** Hands in proposals. Answered by `submitted`; the session is told of their decisions as they come. */
@@ -79,10 +81,17 @@ export interface QueryCertificate {
   readonly requestId: number;
   readonly index: number;
 }
+/** Asks for the proof of a proposal's decision. */
+export interface QueryProof {
+  readonly kind: 'queryProof';
+  readonly requestId: number;
+  readonly id: Uint8Array;
+}
 export type ClientMessage =
   | Submit
   | QueryDecision
   | QueryCertificate
+  | QueryProof
   | { readonly kind: 'queryStats' | 'queryStatus'; readonly requestId: number }
   /** Replaces the subscription of this session; no topics: no events. */
   | { readonly kind: 'subscribe'; readonly requestId: number; readonly topics: readonly Topic[] };
@@ -138,6 +147,8 @@ export type NodeMessage =
   | { readonly kind: 'decision'; readonly requestId: number; readonly answer: DecisionAnswer }
   /** The certificate in its canonical encoding; empty when there is none for that index. */
   | { readonly kind: 'certificate'; readonly requestId: number; readonly certificate: Uint8Array }
+  /** The proof in its canonical encoding; empty while no certified commit holds a decision on that id. */
+  | { readonly kind: 'proof'; readonly requestId: number; readonly proof: Uint8Array }
   | { readonly kind: 'stats'; readonly requestId: number; readonly stats: NodeStats }
   | { readonly kind: 'status'; readonly requestId: number; readonly status: NodeStatus }
   | { readonly kind: 'subscribed'; readonly requestId: number }
@@ -155,6 +166,8 @@ export function encodeClientMessage(message: ClientMessage): Uint8Array {
     for (const proposal of message.proposals) writer.bytes(proposal);
   } else if (message.kind === 'queryDecision') {
     writer.u8(KIND.QUERY_DECISION).u32(message.requestId).raw(message.id);
+  } else if (message.kind === 'queryProof') {
+    writer.u8(KIND.QUERY_PROOF).u32(message.requestId).raw(message.id);
   } else if (message.kind === 'queryCertificate') {
     writer.u8(KIND.QUERY_CERTIFICATE).u32(message.requestId).u64(message.index);
   } else if (message.kind === 'subscribe') {
@@ -195,6 +208,8 @@ function readClientBody(kind: number, requestId: number, reader: MessageReader):
     }
     case KIND.QUERY_DECISION:
       return { kind: 'queryDecision', requestId, id: reader.raw(ID_BYTES) };
+    case KIND.QUERY_PROOF:
+      return { kind: 'queryProof', requestId, id: reader.raw(ID_BYTES) };
     case KIND.QUERY_CERTIFICATE:
       return { kind: 'queryCertificate', requestId, index: reader.u64() };
     case KIND.QUERY_STATS:

@@ -41,6 +41,8 @@ export interface ClientBackend {
   drop(follower: Follower): void;
   /** Encoded; empty when there is none. */
   certificate(index: number): Uint8Array;
+  /** Encoded; empty when there is none. */
+  proof(id: Uint8Array): Uint8Array;
   stats(): NodeStats;
   status(): NodeStatus;
 }
@@ -97,6 +99,8 @@ export class ClientService implements Follower {
         return this.#queryDecision(requestId, message.id as ProposalId);
       case 'queryCertificate':
         return this.#send({ kind: 'certificate', requestId, certificate: this.#backend.certificate(message.index) });
+      case 'queryProof':
+        return this.#send({ kind: 'proof', requestId, proof: this.#backend.proof(message.id) });
       case 'queryStats':
         return this.#send({ kind: 'stats', requestId, stats: this.#backend.stats() });
       case 'queryStatus':

@@ -108,6 +108,12 @@ export class Client {
     return answer.certificate.length === 0 ? null : answer.certificate;
   }
 
+  /** The encoded proof of what was decided on a proposal, own or not; null while no certified commit holds a decision. */
+  async proof(id: Uint8Array): Promise<Uint8Array | null> {
+    const answer = await this.#ask('proof', (requestId) => ({ kind: 'queryProof', requestId, id }));
+    return answer.proof.length === 0 ? null : answer.proof;
+  }
+
   /** What the node knows of any proposal, own or not. */
   async decision(id: Uint8Array): Promise<DecisionAnswer> {
     return (await this.#ask('decision', (requestId) => ({ kind: 'queryDecision', requestId, id }))).answer;
@@ -298,7 +304,7 @@ export class Client {
   }
 }
 
-type AnswerKind = 'decision' | 'certificate' | 'stats' | 'status' | 'subscribed';
+type AnswerKind = 'decision' | 'certificate' | 'proof' | 'stats' | 'status' | 'subscribed';
 
 /** How many of the first entries fit one message: at least 1. */
 function batchLength(entries: readonly FollowedEntry[]): number {

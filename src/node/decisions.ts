@@ -1,23 +1,8 @@
-import { DECISION_LEAF_BYTES } from '../core/commit.ts';
-import { DIGEST_BYTES } from '../core/header.ts';
-import { SszReader } from '../core/ssz.ts';
-import { DECISION, type Decision, type DecisionName, type ProposalId, REASON, type ReasonName } from '../core/types.ts';
+import { decodeDecisionLeaf } from '../core/commit.ts';
+import type { Decision, ProposalId } from '../core/types.ts';
 import type { Store } from '../store/store.ts';
 import { type DecidedProposal, type DecisionAnswer, NO_COMMIT } from './client-protocol.ts';
 import { type Follower, Followers } from './followers.ts';
-
-const DECISIONS = new Map(Object.entries(DECISION).map(([name, code]) => [code as number, name as DecisionName]));
-const REASONS = new Map(Object.entries(REASON).map(([name, code]) => [code as number, name as ReasonName]));
-
-/** The decision in a stored leaf: what `decisionLeaf` of the core encoded. */
-export function decodeLeaf(leaf: Uint8Array): DecidedProposal {
-  const reader = new SszReader(leaf);
-  reader.enterFixed(0, leaf.length, DECISION_LEAF_BYTES);
-  const id = reader.vector(DIGEST_BYTES);
-  const decision = DECISIONS.get(reader.u8())!;
-  const reason = REASONS.get(reader.u8())!;
-  return { id, decision, reason, confidence: reader.u16(), receipt: reader.u32() };
-}
 
 /**
  * What became of proposals: told to those who follow them, and answered from the store later. Nobody is told of a
@@ -70,7 +55,7 @@ export class Decisions {
     const entry = this.#store.decision(id);
     if (entry === undefined) return undefined;
     const state = entry.commitIndex <= this.#certifiedIndex ? 'certified' : 'decided';
-    return { state, index: entry.commitIndex, decided: decodeLeaf(entry.leaf) };
+    return { state, index: entry.commitIndex, decided: decodeDecisionLeaf(entry.leaf) };
   }
 
   /** Tells `follower` of the decision on `id`, at once when it is there already. */

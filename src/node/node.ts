@@ -63,6 +63,8 @@ export interface Node {
   drop(follower: Follower): void;
   /** The encoded certificate that begins with commit `index` (0: the newest); empty when there is none. */
   certificate(index: number): Uint8Array;
+  /** The encoded proof of the decision on a proposal; empty while no certified commit holds one. */
+  proof(id: Uint8Array): Uint8Array;
   /** Calls `listener` with the events of these topics until the returned function is called. */
   subscribe(topics: readonly Topic[], listener: (event: NodeEvent) => void): () => void;
   stats(): NodeStats;

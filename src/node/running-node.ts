@@ -5,6 +5,7 @@ import { encodeCertificate } from '../core/certificate.ts';
 import type { Committee } from '../core/committee.ts';
 import { type Core, createCore } from '../core/core.ts';
 import type { LocalParameters } from '../core/options.ts';
+import { encodeProof } from '../core/proof.ts';
 import type { AuthorIndex, IdentifiedProposal, ProposalId } from '../core/types.ts';
 import type { Identity } from '../crypto/identity.ts';
 import { coreCheck, verify } from '../crypto/verify.ts';
@@ -35,6 +36,7 @@ import { HistoryServer } from './history-server.ts';
 import { Judge } from './judge.ts';
 import type { Log } from './log.ts';
 import type { Node } from './node.ts';
+import { proofOf } from './proofs.ts';
 import { recover } from './recovery.ts';
 import { Reporter } from './reporter.ts';
 import { Sealer } from './sealer.ts';
@@ -182,6 +184,12 @@ export class RunningNode implements Node, ClientBackend {
   certificate(index: number): Uint8Array {
     const certificate = this.#certificates.of(index === NEWEST_CERTIFICATE ? this.#certificates.newestIndex : index);
     return certificate === undefined ? new Uint8Array(0) : encodeCertificate(certificate);
+  }
+
+  proof(id: Uint8Array): Uint8Array {
+    const { kernels, store } = this.#parts;
+    const proof = proofOf(kernels, store, this.#certificates, id);
+    return proof === undefined ? new Uint8Array(0) : encodeProof(proof);
   }
 
   subscribe(topics: readonly Topic[], listener: (event: NodeEvent) => void): () => void {

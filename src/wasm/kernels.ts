@@ -34,7 +34,7 @@ export interface DagKernel {
    */
   insert(round: number, author: number, digest: Uint8Array, parents: readonly number[]): number;
   /**
-   * The commit rule (wave of 3, see `docs/protocol.md`) for every slot from (fromRound, fromOffset) to the highest
+   * The commit rule (wave of 3, see `docs/wasm.md`) for every slot from (fromRound, fromOffset) to the highest
    * round, in (round, offset) order. `leaders[(round − fromRound) * leadersPerRound + offset]` is the author of the slot,
    * or {@link NO_LEADER}; rounds above what `leaders` covers have no slots. Pure: does not change the arena. Throws
    * `DAG_TWO_COMMITS` when two blocks of one slot would commit (more than f stake is faulty).

@@ -88,6 +88,14 @@ describe('pq', () => {
     });
   });
 
+  it('proves single records only', async () => {
+    const args = ['client', '--endpoint', 'localhost:1', '--proof', join(folder, 'proof.bin')];
+    expect(await pq(args, 'a.example\nb.example\n')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('error USAGE_PROOF'),
+    });
+  });
+
   it('says that nobody answers', async () => {
     const { code, stderr } = await pq(['client', '--endpoint', 'localhost:1'], 'a.example\n');
     expect(stderr).toMatch(/^error QZMQ_NO_ANSWER: /);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePorts } from '../../src/cli/launch.ts';
+import { devnetGenesis } from '../../src/node/devnet.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 /** Processes on a machine that does other things too. */
@@ -110,6 +111,15 @@ describe('pq', PATIENCE, () => {
       undelivered: 0,
       outcomes: [{ line: 1, origin: 'https://a.example', receipt: 0 }],
     });
+
+    const genesis = join(folder, 'genesis.json');
+    writeFileSync(genesis, JSON.stringify(devnetGenesis(3)));
+    const proven = pq('client', '--endpoint', `localhost:${second}`, '--file', 'records.ndjson', '--proof', 'p.bin');
+    expect([await proven.code(), proven.output]).toEqual([0, expect.stringMatching(/proof of [0-9a-f]{64}: p\.bin/)]);
+    const id = /proof of ([0-9a-f]{64})/.exec(proven.output)![1]!;
+    const verified = pq('verify', 'p.bin', '--genesis', genesis, '--id', id);
+    expect([await verified.code(), verified.output]).toEqual([0, expect.stringContaining('VERIFIED  commit')]);
+    expect(verified.output).toMatch(new RegExp(`proposal +${id}\n +decision +(?:APPROVED|REJECTED|EXPIRED) `));
     for (const node of [one, two, three]) {
       node.child.kill('SIGTERM');
       expect(await node.code()).toBe(0);

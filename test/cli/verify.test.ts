@@ -1,32 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { verifyWithGenesis } from '../../src/cli/verify.ts';
-import { HEADER_CONTEXT } from '../../src/core/block.ts';
-import { encodeCertificate, entryOf } from '../../src/core/certificate.ts';
-import { commitDigest } from '../../src/core/commit.ts';
-import { committeeOf } from '../../src/core/committee.ts';
-import type { Genesis } from '../../src/core/genesis.ts';
-import type { Certificate, CommitVote } from '../../src/core/types.ts';
-import { identityFromSeed } from '../../src/crypto/identity.ts';
-import { loadKernels } from '../../src/wasm/load.ts';
-import { makeBlock, makeCommit, makeGenesis } from '../support/chain.ts';
-
-const identities = [1, 2, 3, 4].map((seed) => identityFromSeed(new Uint8Array(32).fill(seed)));
-const publicKeys = identities.map((identity) => identity.signing.publicKey);
-const genesis = makeGenesis({ publicKeys });
-
-/** A certificate of commit 7 that three of four validators really signed. */
-async function certify(document: Genesis, authors: readonly number[]): Promise<Certificate> {
-  const kernels = loadKernels();
-  const committee = committeeOf(kernels, document);
-  const commit = makeCommit(committee, 7);
-  const commitVotes: CommitVote[] = [{ index: commit.index, digest: commitDigest(kernels, commit) }];
-  const entries = authors.map(async (author) => {
-    const block = makeBlock(kernels, committee, 9, author, { commitVotes });
-    const signature = await identities[author]!.signing.sign(block.ref.digest, HEADER_CONTEXT);
-    return entryOf(kernels, { ...block, signature });
-  });
-  return { commits: [commit], entries: await Promise.all(entries) };
-}
+import { toHex } from '../../src/core/bytes.ts';
+import { encodeCertificate } from '../../src/core/certificate.ts';
+import { encodeProof } from '../../src/core/proof.ts';
+import type { Certificate } from '../../src/core/types.ts';
+import { makeGenesis } from '../support/chain.ts';
+import { certify, signedGenesis as genesis, publicKeys, signedProof } from '../support/signed.ts';
 
 describe('pq verify', () => {
   let certificate: Certificate;
@@ -37,7 +16,7 @@ describe('pq verify', () => {
   };
 
   beforeAll(async () => {
-    certificate = await certify(genesis, [0, 1, 3]);
+    certificate = await certify([0, 1, 3]);
     bytes = encodeCertificate(certificate);
   });
 
@@ -95,6 +74,24 @@ describe('pq verify', () => {
     expect(await codeFor(encodeCertificate({ ...certificate, entries: twice }))).toBe('CERTIFICATE_SIGNER_DUPLICATE');
     expect(await codeFor(bytes, { ...genesis, chainName: 'another' })).toBe('CERTIFICATE_CHAIN');
     expect(await codeFor(bytes, makeGenesis({ publicKeys, stakes: [1, 1, 1, 2] }))).toBe('CERTIFICATE_CHAIN');
+  });
+
+  it('says what a proof shows, tells it from a certificate, and holds it to the proposal that is meant', async () => {
+    const proof = await signedProof(4, 11);
+    const file = encodeProof(proof);
+    const id = toHex(proof.decided.id);
+    const shown = { verified: true, commit: { index: 7 }, decision: { id, decision: 'APPROVED', reason: 'QUORUM' } };
+    expect(await verifyWithGenesis(file, genesis)).toMatchObject(shown);
+    expect(await verifyWithGenesis(file, genesis, id.toUpperCase())).toMatchObject(shown);
+    expect(await codeFor(Buffer.from(toHex(file)))).toBe('VERIFIED');
+    expect(await codeFor(Buffer.from(JSON.stringify({ proof: toHex(file) })))).toBe('VERIFIED');
+    expect(await verifyWithGenesis(file, genesis, '00'.repeat(32))).toMatchObject({ code: 'PROOF_ID' });
+    expect(await verifyWithGenesis(bytes, genesis, id)).toMatchObject({ code: 'SSZ_OFFSET' });
+    for (let at = 0; at < file.length; at += 89) {
+      const flipped = Uint8Array.from(file);
+      flipped[at]! ^= 1 << (at % 8);
+      expect(await codeFor(flipped), `byte ${at}`).toMatch(/^(?:PROOF|LEAF|CERTIFICATE|SSZ)_/);
+    }
   });
 
   it('refuses rubbish, and nothing at all', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { toHex } from '../../src/core/bytes.ts';
 import { decodeCertificate, verifyCertificate } from '../../src/core/certificate.ts';
 import { committeeOf } from '../../src/core/committee.ts';
 import { encodeProposal } from '../../src/core/proposal.ts';
@@ -6,6 +7,7 @@ import { verify } from '../../src/crypto/verify.ts';
 import { Client } from '../../src/node/client.ts';
 import { linkTo } from '../../src/node/client-link.ts';
 import type { NodeEvent } from '../../src/node/events.ts';
+import { Verifier } from '../../src/verify/verifier.ts';
 import { loadKernels } from '../../src/wasm/load.ts';
 import { makeNetwork } from './network.ts';
 
@@ -39,6 +41,17 @@ describe('a client of a real network over QZMQ', () => {
     expect(shown.index).toBe(index);
     expect(shown.stake).toBeGreaterThanOrEqual(committee.quorum);
     expect(await client.certificate(1_000_000)).toBeNull();
+
+    // All that were decided in one commit, from any node; checked with the genesis document alone.
+    const verifier = new Verifier(loadKernels(), network.genesis);
+    for (const { id, index, decision } of certified) {
+      const expected = { decision: decision.decision, confidence: decision.confidence, receipt: decision.receipt };
+      const proof = await client.proof(id);
+      const verified = await verifier.verifyProof(proof!, toHex(id));
+      expect(verified).toMatchObject({ commit: { index }, decision: expected });
+      await expect(verifier.verifyProof(proof!, '00'.repeat(32))).rejects.toMatchObject({ code: 'PROOF_ID' });
+    }
+    expect(await client.proof(new Uint8Array(32))).toBeNull();
 
     expect(await client.decision(certified[1]!.id)).toMatchObject({ state: 'certified', index: certified[1]!.index });
     expect(await client.decision(new Uint8Array(32))).toEqual({ state: 'unknown' });

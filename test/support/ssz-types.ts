@@ -8,7 +8,19 @@ import {
   ListCompositeType,
   UintNumberType,
 } from '@chainsafe/ssz';
-import type { Bitlist, Block, Certificate, Commit, Header, Proposal, Ref, Vote } from '../../src/core/types.ts';
+import type { ProposalProof } from '../../src/core/proof.ts';
+import {
+  type Bitlist,
+  type Block,
+  type Certificate,
+  type Commit,
+  DECISION,
+  type Header,
+  type Proposal,
+  REASON,
+  type Ref,
+  type Vote,
+} from '../../src/core/types.ts';
 
 const u8 = new UintNumberType(1);
 const u16 = new UintNumberType(2);
@@ -86,6 +98,14 @@ export const CertificateSsz = new ContainerType({
   entries: new ListCompositeType(EntrySsz, 128),
 });
 
+export const ProofSsz = new ContainerType({
+  certificate: CertificateSsz,
+  leaf: DecisionLeafSsz,
+  position: u32,
+  count: u32,
+  siblings: new ListCompositeType(bytes32, 33),
+});
+
 export const CommitteeSsz = new ContainerType({
   validators: new ListCompositeType(
     new ContainerType({
@@ -137,5 +157,12 @@ export const blockValue = (block: Block) => ({
 export const certificateValue = (certificate: Certificate) => ({
   commits: [...certificate.commits] as Commit[],
   entries: certificate.entries.map((entry) => ({ ...entry, commitVotes: [...entry.commitVotes] })),
+});
+export const proofValue = ({ certificate, decided, path }: ProposalProof) => ({
+  certificate: certificateValue(certificate),
+  leaf: { ...decided, decision: DECISION[decided.decision], reason: REASON[decided.reason] },
+  position: path.position,
+  count: path.count,
+  siblings: [...path.siblings],
 });
 export const refsValue = (refs: readonly Ref[]) => [...refs];

@@ -1,0 +1,131 @@
+/**
+ * Checking what a network says with nothing but its genesis document: no node, no network, no Node.js. What belongs here
+ * runs in a browser as it is; it may import `src/core` and `src/wasm`, and a test keeps everything under it free of Node.
+ */
+import { toHex } from '../core/bytes.ts';
+import { type Certified, decodeCertificate, type VerifySignature, verifyCertificate } from '../core/certificate.ts';
+import { type Committee, committeeOf } from '../core/committee.ts';
+import { parseGenesis } from '../core/genesis.ts';
+import { decodeProof, verifyProof } from '../core/proof.ts';
+import type { Certificate, DecisionName, ReasonName } from '../core/types.ts';
+import { PqError } from '../errors.ts';
+import type { Kernels } from '../wasm/kernels.ts';
+
+/** One member whose signature a certificate carries. */
+export interface Signer {
+  /** In the committee, from 0. */
+  readonly index: number;
+  /** As the genesis document spells it: any text of up to 64 bytes. */
+  readonly name: string;
+  readonly stake: number;
+}
+
+/** What a certificate shows: this commit, and with it everything before it, is final. Hashes are hex. */
+export interface VerifiedCommit {
+  readonly chainId: string;
+  readonly chainName: string;
+  readonly commit: {
+    readonly index: number;
+    readonly digest: string;
+    /** Agreed time of the commit, milliseconds since 1970. */
+    readonly timestampMs: number;
+    readonly stateRoot: string;
+    readonly decisionsRoot: string;
+  };
+  /** How many commits lead from that one to the one that was signed, both counted. */
+  readonly commits: number;
+  readonly signers: readonly Signer[];
+  /** Of the signers together; at least `quorum`. */
+  readonly stake: number;
+  readonly quorum: number;
+  readonly totalStake: number;
+}
+
+/** What a proof shows: this was decided on that proposal, for good, in that commit. */
+export interface VerifiedDecision extends VerifiedCommit {
+  readonly decision: {
+    /** Of the proposal: SHA3-256 of its bytes with the domain tag, hex. Compare it with the one that you mean. */
+    readonly id: string;
+    readonly decision: DecisionName;
+    readonly reason: ReasonName;
+    /** 0 … 10000. */
+    readonly confidence: number;
+    /** Receipt code of the execution, 0 is success. */
+    readonly receipt: number;
+  };
+}
+
+/** Checks certificates and proofs of one network. Holds the expanded keys of its validators, 38 KiB each. */
+export class Verifier {
+  readonly #kernels: Kernels;
+  readonly #committee: Committee;
+  readonly #chainName: string;
+  readonly #check: VerifySignature;
+
+  /** `genesis`: the parsed document, from a source that you trust: everything rests on it. Throws `GENESIS_…`, `JSON_…`. */
+  constructor(kernels: Kernels, genesis: unknown) {
+    const document = parseGenesis(genesis);
+    this.#kernels = kernels;
+    this.#committee = committeeOf(kernels, document);
+    this.#chainName = document.chainName;
+    const verifier = kernels.createVerifier({ maxKeys: this.#committee.size });
+    this.#check = (...args) => verifier.verify(...args);
+  }
+
+  /** Hash of the genesis document, hex: what names the network. */
+  get chainId(): string {
+    return toHex(this.#committee.chainId);
+  }
+
+  /**
+   * Checks a certificate in its canonical encoding, which must not change meanwhile. Throws why it proves nothing:
+   * `SSZ_…` (no certificate), `CERTIFICATE_…`.
+   */
+  async verifyCertificate(bytes: Uint8Array): Promise<VerifiedCommit> {
+    const certificate = decodeCertificate(bytes);
+    const certified = await verifyCertificate(this.#kernels, this.#committee, certificate, this.#check);
+    return this.#report(certificate, certified);
+  }
+
+  /**
+   * Checks the proof of a decision in its canonical encoding, which must not change meanwhile; with `id` (hex), that it is
+   * about this proposal. Throws why it proves nothing: `SSZ_…`, `LEAF_…` (no proof), `PROOF_…`, `CERTIFICATE_…`.
+   */
+  async verifyProof(bytes: Uint8Array, id?: string): Promise<VerifiedDecision> {
+    const proof = decodeProof(bytes);
+    const { decision, reason, confidence, receipt } = proof.decided;
+    const shown = toHex(proof.decided.id);
+    if (id !== undefined && id.toLowerCase() !== shown) {
+      throw new PqError('PROOF_ID', 'The proof is about another proposal.', { id, shown });
+    }
+    const certified = await verifyProof(this.#kernels, this.#committee, proof, this.#check);
+    return {
+      decision: { id: shown, decision, reason, confidence, receipt },
+      ...this.#report(proof.certificate, certified),
+    };
+  }
+
+  #report(certificate: Certificate, certified: Certified): VerifiedCommit {
+    const committee = this.#committee;
+    const commit = certificate.commits[0]!;
+    return {
+      chainId: this.chainId,
+      chainName: this.#chainName,
+      commit: {
+        index: certified.index,
+        digest: toHex(certified.digest),
+        timestampMs: commit.timestampMs,
+        stateRoot: toHex(commit.stateRoot),
+        decisionsRoot: toHex(commit.decisionsRoot),
+      },
+      commits: certificate.commits.length,
+      signers: certified.signers.map((index) => {
+        const { name, stake } = committee.validators[index]!;
+        return { index, name, stake };
+      }),
+      stake: certified.stake,
+      quorum: committee.quorum,
+      totalStake: committee.total,
+    };
+  }
+}

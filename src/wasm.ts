@@ -1,0 +1,26 @@
+/**
+ * `photon-quasar/wasm`: the kernels of the consensus core, on WebAssembly, in browsers and in Node alike.
+ *
+ * {@link openKernels} gives SHA3-256 and Merkle roots at once, and makes the kernels with a state: signature verifiers
+ * (ML-DSA-65), block DAGs with their commit rule, tallies of votes, conflict sets. See docs/wasm.md for an example of each.
+ * Only public data may enter: there is nothing here that signs, decrypts, or keeps a secret.
+ */
+export { isPqError, PqError } from './errors.ts';
+export {
+  type ConflictKernel,
+  type ConflictOptions,
+  type DagKernel,
+  type DagOptions,
+  type DecidedSlot,
+  type Kernels,
+  NO_LEADER,
+  OPINION,
+  type SignatureVerifier,
+  type SlotStatus,
+  TALLY,
+  type TallyKernel,
+  type TallyOptions,
+  type TallyVote,
+  type VerifierOptions,
+} from './wasm/kernels.ts';
+export { type CoreSource, type OpenOptions, openKernels } from './wasm/open.ts';
