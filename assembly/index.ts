@@ -15,5 +15,6 @@ export {
   conflictClaim, conflictExpire, conflictHas, conflictInit, conflictSeedAddress, conflictSize, conflictStage,
 } from './conflict';
 export { mldsaAbsorb, mldsaStart, mldsaVerify } from './mldsa';
+export { mldsaVerifyEach } from './mldsa-batch';
 export { mldsaExpand, mldsaHolds, mldsaKeyAddress, mldsaMessage, mldsaSlot } from './mldsa-key';
 export { mldsaSignatureAddress } from './mldsa-signature';

@@ -6,10 +6,11 @@ import { D, HASH_BYTES, K, L, POLYNOMIAL, PUBLIC_KEY_BYTES, Q, ROW } from './mld
 import { ntt } from './mldsa-ntt';
 import { SHAKE_SUFFIX, shakeFinal, shakeInit } from './shake';
 
-// A slot: K rows, then tr, then the public key itself.
+// A slot: K rows, then tr, then the public key itself, then whether there is one.
 export const SLOT_TR: usize = K * ROW;
 const SLOT_KEY: usize = SLOT_TR + HASH_BYTES;
-const SLOT_BYTES: usize = SLOT_KEY + PUBLIC_KEY_BYTES;
+const SLOT_FULL: usize = SLOT_KEY + PUBLIC_KEY_BYTES;
+const SLOT_BYTES: usize = SLOT_FULL + 4;
 
 /** ρ of 32 bytes, then t₁ with 10 bits per coefficient (algorithm 22). The host sets it. Room for the padding of H. */
 const PUBLIC_KEY = memory.data(<i32>(PUBLIC_KEY_BYTES + 136), 16);
@@ -35,7 +36,7 @@ export function mldsaMessage(bytes: u32): usize {
   return alloc(bytes);
 }
 
-/** Memory for one more expanded key, or 0 when there is none. */
+/** Memory for one more expanded key, which holds none yet, or 0 when there is none. */
 export function mldsaSlot(): usize {
   return alloc(SLOT_BYTES);
 }
@@ -43,6 +44,7 @@ export function mldsaSlot(): usize {
 /** 1 when `slot` holds the expansion of the key that is in place. */
 export function mldsaHolds(slot: usize): i32 {
   const known = slot + SLOT_KEY;
+  if (load<u32>(slot + SLOT_FULL) == 0) return 0;
   if (ASC_FEATURE_SIMD) {
     for (let i: usize = 0; i < PUBLIC_KEY_BYTES; i += 16) {
       if (v128.any_true(v128.xor(v128.load(known + i), v128.load(PUBLIC_KEY + i)))) return 0;
@@ -67,6 +69,7 @@ export function mldsaExpand(slot: usize): void {
   shakeInit(ONE);
   shakeFinal(ONE, PUBLIC_KEY, PUBLIC_KEY_BYTES);
   memory.copy(slot + SLOT_TR, ONE, HASH_BYTES);
+  store<u32>(slot + SLOT_FULL, 1);
 }
 
 /** −t₁ · 2^d from its encoding (algorithm 18 with 10 bits): four coefficients in five bytes. */

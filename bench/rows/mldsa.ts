@@ -2,7 +2,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { ml_dsa65 } from '@noble/post-quantum/ml-dsa.js';
 import { type Column, checksum, type RowSpec } from '../harness.ts';
-import { bytesOf, perKernel } from './kernels.ts';
+import { bytesOf, KERNELS, perKernel } from './kernels.ts';
 
 /** What a block header's signature is over. */
 const MESSAGE = bytesOf(32, 1);
@@ -55,6 +55,29 @@ function row(name: string, keys: number, maxKeys: number, byNode: (signed: Signe
   };
 }
 
+/** Together in one call, and with the same core one by one. */
+function batchRow(keys: number): RowSpec {
+  const all = signatures(keys);
+  const checks = all.map(({ raw, signature }) => ({ publicKey: raw, message: MESSAGE, context: CONTEXT, signature }));
+  return {
+    name: 'ml-dsa-65 verify batch, held keys',
+    params: { keys },
+    operations: keys,
+    operation: 'signature',
+    columns: {
+      ...perKernel((kernels) => {
+        const verifier = kernels.createVerifier({ maxKeys: keys });
+        return { run: () => checksum(verifier.verifyEach(checks).map(Number)) };
+      }),
+      'one by one': () => {
+        const verifier = KERNELS.simd.createVerifier({ maxKeys: keys });
+        return column(all, ({ raw, signature }) => verifier.verify(raw, MESSAGE, CONTEXT, signature))();
+      },
+      'node:crypto': column(all, ({ key, signature }) => verify(null, MESSAGE, { key, context: CONTEXT }, signature)),
+    },
+  };
+}
+
 export function mldsaRows(): RowSpec[] {
   const options = { context: CONTEXT };
   const known = ({ key, signature }: Signed) => verify(null, MESSAGE, { key, ...options }, signature);
@@ -63,5 +86,7 @@ export function mldsaRows(): RowSpec[] {
     row('ml-dsa-65 verify, held keys', 4, 4, known),
     row('ml-dsa-65 verify, held keys', 100, 100, known),
     row('ml-dsa-65 verify, new keys', 4, 1, fresh),
+    batchRow(4),
+    batchRow(100),
   ];
 }

@@ -66,6 +66,7 @@ export interface CoreExports {
   mldsaStart(slot: number, data: number): void;
   mldsaAbsorb(data: number, blocks: number): void;
   mldsaVerify(slot: number, data: number, length: number): number;
+  mldsaVerifyEach(jobs: number, count: number, out: number): void;
 }
 
 /** `WASM_MEMORY`: the instance cannot have the memory that its bounds allow. */

@@ -1,7 +1,7 @@
 /**
  * ML-DSA-65 verification (FIPS 204, algorithms 3 and 8) in plain TypeScript, step by step as the standard writes it.
  */
-import type { SignatureVerifier, VerifierOptions } from '../kernels.ts';
+import type { SignatureCheck, SignatureVerifier, VerifierOptions } from '../kernels.ts';
 import { checkVerifierOptions, haveLengths } from '../mldsa-checks.ts';
 import { RecentKeys } from '../recent-keys.ts';
 import { addProduct, inverseNtt, N, ntt, Q, residue, unpack } from './mldsa-ring.ts';
@@ -59,6 +59,12 @@ export class TwinVerifier implements SignatureVerifier {
       return encodeHigh(useHint(hint[r]!, inverseNtt(w)));
     });
     return new Shake(256, mu, ...encoded).read(CHALLENGE_BYTES).every((byte, i) => byte === challenge[i]);
+  }
+
+  verifyEach(checks: readonly SignatureCheck[]): boolean[] {
+    return checks.map(({ publicKey, message, context, signature }) =>
+      this.verify(publicKey, message, context, signature),
+    );
   }
 
   #expanded(publicKey: Uint8Array): ExpandedKey {
