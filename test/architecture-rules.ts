@@ -22,7 +22,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   api: ['wasm', 'crypto'],
   node: ['core', 'agent', 'qzmq', 'store', 'app', 'api', 'wasm', 'crypto'],
   sim: ['node', 'core', 'agent', 'qzmq', 'store', 'app', 'api', 'wasm', 'crypto'],
-  cli: ['sim', 'node', 'verify', 'core', 'agent', 'qzmq', 'store', 'app', 'api', 'wasm', 'crypto'],
+  bench: ['core', 'wasm', 'crypto'],
+  cli: ['bench', 'sim', 'node', 'verify', 'core', 'agent', 'qzmq', 'store', 'app', 'api', 'wasm', 'crypto'],
 };
 
 /** `import type` from these is allowed too: a type binds nothing at run time. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { NaiveConflictSet } from '../../bench/naive/conflict.ts';
+import { NaiveConflictSet } from '../../src/bench/naive/conflict.ts';
 import type { ConflictKernel } from '../../src/wasm/kernels.ts';
 import { codeOf } from './codes.ts';
 import { variants } from './variants.ts';

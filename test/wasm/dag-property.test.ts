@@ -1,8 +1,8 @@
-/** The DAG kernel in all its forms does the same as the rules word by word (bench/naive), on DAGs that nobody chose. */
+/** The DAG kernel in all its forms does the same as the rules word by word (src/bench/naive), on DAGs that nobody chose. */
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { NaiveDag } from '../../bench/naive/dag.ts';
+import { NaiveDag } from '../../src/bench/naive/dag.ts';
 import { type DagKernel, NO_LEADER } from '../../src/wasm/kernels.ts';
 import { variants } from './variants.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { NaiveTally } from '../../bench/naive/tally.ts';
+import { NaiveTally } from '../../src/bench/naive/tally.ts';
 import { OPINION, TALLY, type TallyKernel, type TallyOptions, type TallyVote } from '../../src/wasm/kernels.ts';
 import { codeOf } from './codes.ts';
 import { variants } from './variants.ts';

@@ -1,5 +1,5 @@
 /** The DAG as a node meets it: a stream of rounds over a window that garbage collection keeps, one round per run. */
-import type { DagKernel, DagOptions } from '../../src/wasm/kernels.ts';
+import type { DagKernel, DagOptions } from '../../wasm/kernels.ts';
 import type { Column, RowSpec } from '../harness.ts';
 import { NaiveDag } from '../naive/dag.ts';
 import { bytesOf, perKernel, pseudoRandom } from './kernels.ts';

@@ -1,5 +1,5 @@
 /** The conflict set as one writes it first: a map from hex strings to expiries. */
-import type { ConflictKernel } from '../../src/wasm/kernels.ts';
+import type { ConflictKernel } from '../../wasm/kernels.ts';
 
 const KEY_BYTES = 32;
 

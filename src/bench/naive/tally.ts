@@ -1,5 +1,5 @@
 /** The tally as one writes it first: a map of votes per proposal, stakes summed when asked. */
-import { OPINION, TALLY, type TallyKernel, type TallyOptions, type TallyVote } from '../../src/wasm/kernels.ts';
+import { OPINION, TALLY, type TallyKernel, type TallyOptions, type TallyVote } from '../../wasm/kernels.ts';
 
 interface Opinion {
   readonly opinion: number;

@@ -1,5 +1,5 @@
 /** The tally: votes on the proposals of one block, as a commit brings them, until they are closed. */
-import type { TallyKernel, TallyOptions, TallyVote } from '../../src/wasm/kernels.ts';
+import type { TallyKernel, TallyOptions, TallyVote } from '../../wasm/kernels.ts';
 import { type Column, checksum, type RowSpec } from '../harness.ts';
 import { NaiveTally } from '../naive/tally.ts';
 import { perKernel, pseudoRandom } from './kernels.ts';

@@ -4,7 +4,7 @@
  * user would pick. Rows where it loses stay.
  */
 import { parseArgs } from 'node:util';
-import { wasmHash } from '../src/wasm/load.ts';
+import { wasmHash } from '../wasm/load.ts';
 import { FULL, measure, QUICK, type Row } from './harness.ts';
 import { headline, report, table, writeJson } from './report.ts';
 import { conflictRows } from './rows/conflict.ts';

@@ -1,5 +1,5 @@
 /** The conflict set: claims of fresh keys, clashes, and expiry. */
-import type { ConflictKernel } from '../../src/wasm/kernels.ts';
+import type { ConflictKernel } from '../../wasm/kernels.ts';
 import { type Column, checksum, type RowSpec } from '../harness.ts';
 import { NaiveConflictSet } from '../naive/conflict.ts';
 import { bytesOf, perKernel } from './kernels.ts';

@@ -2,7 +2,7 @@
  * The DAG as one writes it first: objects, maps and sets, the rules word by word. The slow column of the benchmark, and
  * an oracle for the tests that shares no idea with the kernels.
  */
-import { type DagKernel, type DagOptions, type DecidedSlot, NO_LEADER } from '../../src/wasm/kernels.ts';
+import { type DagKernel, type DagOptions, type DecidedSlot, NO_LEADER } from '../../wasm/kernels.ts';
 
 interface Block {
   readonly handle: number;

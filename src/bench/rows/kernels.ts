@@ -1,6 +1,6 @@
 /** The kernels that make the columns of every row, by the names of the columns. */
-import type { Kernels } from '../../src/wasm/kernels.ts';
-import { loadKernels } from '../../src/wasm/load.ts';
+import type { Kernels } from '../../wasm/kernels.ts';
+import { loadKernels } from '../../wasm/load.ts';
 
 export const KERNELS: Readonly<Record<'twin' | 'scalar' | 'simd', Kernels>> = {
   twin: loadKernels({ kind: 'twin' }),

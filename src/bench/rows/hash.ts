@@ -1,16 +1,19 @@
 /** SHA3-256 in batches and one by one, and Merkle roots. */
 import { createHash } from 'node:crypto';
-import { sha3_256 as nobleSha3 } from '@noble/hashes/sha3.js';
-import { createSHA3 } from 'hash-wasm';
 import { type Column, checksum, type RowSpec } from '../harness.ts';
+import { type Hash, hashWasmSha3, nobleSha3 } from '../libraries.ts';
 import { naiveSha3 } from '../naive/sha3.ts';
 import { bytesOf, perKernel } from './kernels.ts';
 
-type Hash = (message: Uint8Array) => Uint8Array;
 const nodeSha3: Hash = (message) => createHash('sha3-256').update(message).digest();
-const hasher = await createSHA3(256);
-const hashWasmSha3: Hash = (message) => hasher.init().update(message).digest('binary');
 const NO_PREFIX = new Uint8Array(0);
+
+/** A column for each library that is there. */
+function perLibrary(column: (hash: Hash) => () => Column): Record<string, () => Column> {
+  const libraries = { 'node:crypto': nodeSha3, 'hash-wasm': hashWasmSha3, noble: nobleSha3 };
+  const there = Object.entries(libraries).filter((entry): entry is [string, Hash] => entry[1] !== null);
+  return Object.fromEntries(there.map(([name, hash]) => [name, column(hash)]));
+}
 
 function digestsOf(digests: readonly Uint8Array[]): number {
   return checksum(digests.map((digest) => digest[0]! | (digest[31]! << 8)));
@@ -30,9 +33,7 @@ function batch(count: number, length: number): RowSpec {
     columns: {
       naive: eachColumn(items, naiveSha3),
       ...perKernel((kernels) => ({ run: () => digestsOf(kernels.sha3_256Each(NO_PREFIX, items)) })),
-      'node:crypto': eachColumn(items, nodeSha3),
-      'hash-wasm': eachColumn(items, hashWasmSha3),
-      noble: eachColumn(items, nobleSha3),
+      ...perLibrary((hash) => eachColumn(items, hash)),
     },
   };
 }
@@ -49,9 +50,7 @@ function single(length: number): RowSpec {
     columns: {
       ...(length <= 4096 ? { naive: eachColumn(items, naiveSha3) } : {}),
       ...perKernel((kernels) => ({ run: () => digestsOf(items.map((item) => kernels.sha3_256(item))) })),
-      'node:crypto': eachColumn(items, nodeSha3),
-      'hash-wasm': eachColumn(items, hashWasmSha3),
-      noble: eachColumn(items, nobleSha3),
+      ...perLibrary((hash) => eachColumn(items, hash)),
     },
   };
 }
@@ -91,9 +90,7 @@ function merkle(count: number, length: number): RowSpec {
     columns: {
       naive: over(naiveSha3),
       ...perKernel((kernels) => ({ run: () => checksum(kernels.merkleRoot(leaves)) })),
-      'node:crypto': over(nodeSha3),
-      'hash-wasm': over(hashWasmSha3),
-      noble: over(nobleSha3),
+      ...perLibrary(over),
     },
   };
 }
