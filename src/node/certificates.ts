@@ -4,6 +4,7 @@ import type { CoreEvent } from '../core/events.ts';
 import { MAX_CERTIFICATE_COMMITS } from '../core/limits.ts';
 import type { Certificate, Commit } from '../core/types.ts';
 import type { Store } from '../store/store.ts';
+import type { Clock } from './clock.ts';
 
 /** The newest certificate goes to the store after this long at the latest. */
 const STORE_AFTER_MS = 1000;
@@ -19,13 +20,15 @@ type Certified = Pick<Extract<CoreEvent, { type: 'certified' }>, 'index' | 'cert
  */
 export class Certificates {
   readonly #store: CertificateStore;
+  readonly #clock: Clock;
   #newest: Certified | null = null;
   #storedIndex: number;
-  #timer: NodeJS.Timeout | undefined;
+  #cancel: (() => void) | undefined;
   #bytes: { readonly index: number; readonly bytes: Uint8Array } | null = null;
 
-  constructor(store: CertificateStore) {
+  constructor(store: CertificateStore, clock: Clock) {
     this.#store = store;
+    this.#clock = clock;
     this.#storedIndex = newestCertifiedIndex(store);
   }
 
@@ -39,13 +42,13 @@ export class Certificates {
     if (certified.index <= this.newestIndex) return;
     this.#newest = certified;
     if (certified.index >= this.#storedIndex + COMMITS_PER_STORED) this.store();
-    else this.#timer ??= setTimeout(() => this.store(), STORE_AFTER_MS).unref();
+    else this.#cancel ??= this.#clock.after(STORE_AFTER_MS, () => this.store());
   }
 
   /** Hands the newest certificate to the store, if it has not got it. */
   store(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
     if (this.#newest === null || this.#newest.index === this.#storedIndex) return;
     this.#storedIndex = this.#newest.index;
     this.#store.addCertificate(this.#newest.index, this.newestBytes());

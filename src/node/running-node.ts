@@ -4,6 +4,7 @@ import { HEADER_CONTEXT } from '../core/block.ts';
 import { encodeCertificate } from '../core/certificate.ts';
 import type { Committee } from '../core/committee.ts';
 import { type Core, createCore } from '../core/core.ts';
+import type { CoreEvent } from '../core/events.ts';
 import type { LocalParameters } from '../core/options.ts';
 import { encodeProof } from '../core/proof.ts';
 import type { AuthorIndex, IdentifiedProposal, ProposalId } from '../core/types.ts';
@@ -44,20 +45,25 @@ import { Sessions } from './sessions.ts';
 import { type StatsSources, statsOf, statusOf } from './stats.ts';
 import { WorkQueue } from './work-queue.ts';
 
-/** What a running node is made of. It owns all of it and closes it when it stops. */
+/**
+ * What a running node is made of. It owns all of it and closes it when it stops. The simulator brings its own clock, disk,
+ * keys, models and transport; everything between them is the same.
+ */
 export interface NodeParts {
   readonly kernels: Kernels;
   readonly committee: Committee;
   readonly self: AuthorIndex;
-  readonly identity: Identity;
+  readonly identity: Pick<Identity, 'signing'>;
   readonly clock: Clock;
   readonly store: Store;
   /** One that reads null is lost: the node must not sign. */
   readonly record: SignedRecordFile;
-  readonly agent: Agent;
+  readonly agent: Pick<Agent, 'opine' | 'modelId' | 'config' | 'stats' | 'close'>;
   readonly application: NodeApplication;
   readonly local: Partial<LocalParameters>;
   readonly log: Log;
+  /** Told of every event of the core before the node draws its consequences. */
+  readonly observe?: (event: CoreEvent) => void;
 }
 
 /** Wires the parts together. {@link recover}, then {@link attach}, then it runs until {@link stop} or a fatal error. */
@@ -99,7 +105,7 @@ export class RunningNode implements Node, ClientBackend {
     });
     const dagSize = () => this.#core.status().dagBlocks;
     this.#reporter = new Reporter(this.#hub, clock, (proposal) => application.summary(proposal), dagSize);
-    this.#certificates = new Certificates(store);
+    this.#certificates = new Certificates(store, clock);
     this.#judge = this.#makeJudge();
     this.#sealer = this.#makeSealer();
     this.#driver = this.#makeDriver();
@@ -295,7 +301,10 @@ export class RunningNode implements Node, ClientBackend {
       send: (to, bytes) => this.#sessions.send(to, bytes),
       serve: (peer, request) => history.serve(peer, request),
       execute: (execution) => application.execute(execution),
-      onEvent: (event) => this.#bookkeeper.record(event),
+      onEvent: (event) => {
+        this.#parts.observe?.(event);
+        this.#bookkeeper.record(event);
+      },
       onOpinion: (block, judgement) => {
         if (judgement !== null) this.#reporter.opinion(block, judgement);
       },

@@ -25,6 +25,9 @@ const FLUSHED_KEY = Buffer.from([0, 0]);
 
 export type Key = Uint8Array;
 
+/** What a store stands on: a {@link Database}, or the simulator's, whose disk forgets what was not synced. */
+export type OrderedBytes = Pick<Database, 'get' | 'range' | 'last' | 'write' | 'sync' | 'stats' | 'close'>;
+
 /** An operation that LMDB does not have yet. */
 interface Queued {
   readonly operation: Operation;

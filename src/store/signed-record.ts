@@ -35,7 +35,18 @@ interface Slot {
  */
 export async function openSignedRecord(path: string): Promise<SignedRecordFile> {
   if (!fs.existsSync(path)) return new SignedRecordFile(path, undefined, undefined, false);
-  const bytes = readBytes(path);
+  return signedRecordIn(readBytes(path), path, () => DurableFile.open(path));
+}
+
+/** Where a record is written: bytes at a position, durable when the promise resolves. */
+type RecordFile = Pick<DurableFile, 'writeAt' | 'close'>;
+
+/** The record in the content of its file, wherever that is kept. Throws `SIGNED_RECORD_CORRUPT`. */
+export async function signedRecordIn(
+  bytes: Buffer,
+  path: string,
+  open: () => Promise<RecordFile>,
+): Promise<SignedRecordFile> {
   const slots = [0, SLOT_DISTANCE].map((at) => decodeSlot(bytes.subarray(at, at + SLOT_BYTES)));
   const [newest, other] = slots.toSorted((a, b) => (b?.counter ?? 0) - (a?.counter ?? 0));
   if (!newest) {
@@ -43,7 +54,7 @@ export async function openSignedRecord(path: string): Promise<SignedRecordFile> 
     throw new PqError('SIGNED_RECORD_CORRUPT', message, { path });
   }
   const damaged = newest.counter > 1 && other?.counter !== newest.counter - 1;
-  return new SignedRecordFile(path, await DurableFile.open(path), newest, damaged);
+  return new SignedRecordFile(path, await open(), newest, damaged);
 }
 
 /**
@@ -51,16 +62,7 @@ export async function openSignedRecord(path: string): Promise<SignedRecordFile> 
  * `SIGNED_RECORD_EXISTS` rather than replace one. Only for a new key: for an old one this is how double signing happens.
  */
 export async function createSignedRecord(path: string, chainId: Uint8Array): Promise<void> {
-  const record = {
-    epoch: 0,
-    round: 0,
-    digest: new Uint8Array(DIGEST_BYTES),
-    votedIndex: 0,
-    votedDigest: chainId,
-    chainId,
-  };
-  const bytes = Buffer.alloc(FILE_BYTES);
-  encodeSlot({ counter: 1, record: record as unknown as StoredSignedRecord }).copy(bytes);
+  const bytes = firstSignedRecord(chainId);
   try {
     const fd = fs.openSync(path, 'wx', 0o600);
     try {
@@ -77,9 +79,24 @@ export async function createSignedRecord(path: string, chainId: Uint8Array): Pro
   await syncDirectory(dirname(path));
 }
 
+/** The content of a new record's file. */
+export function firstSignedRecord(chainId: Uint8Array): Buffer {
+  const record = {
+    epoch: 0,
+    round: 0,
+    digest: new Uint8Array(DIGEST_BYTES),
+    votedIndex: 0,
+    votedDigest: chainId,
+    chainId,
+  };
+  const bytes = Buffer.alloc(FILE_BYTES);
+  encodeSlot({ counter: 1, record: record as unknown as StoredSignedRecord }).copy(bytes);
+  return bytes;
+}
+
 export class SignedRecordFile {
   readonly #path: string;
-  readonly #file: DurableFile | undefined;
+  readonly #file: RecordFile | undefined;
   #newest: Slot | undefined;
   #work: Promise<void> = Promise.resolve();
   #failure: PqError | undefined;
@@ -90,7 +107,7 @@ export class SignedRecordFile {
   readonly damaged: boolean;
 
   /** Use {@link openSignedRecord}. */
-  constructor(path: string, file: DurableFile | undefined, newest: Slot | undefined, damaged: boolean) {
+  constructor(path: string, file: RecordFile | undefined, newest: Slot | undefined, damaged: boolean) {
     this.#path = path;
     this.#file = file;
     this.#newest = newest;

@@ -5,7 +5,7 @@
  * The last-signed record is not in here but in `signed-record.ts`: it must outlive this database.
  */
 import { PqError } from '../errors.ts';
-import { Database, type DatabaseOptions, type DatabaseStats } from './database.ts';
+import { Database, type DatabaseOptions, type DatabaseStats, type OrderedBytes } from './database.ts';
 import * as keys from './keys.ts';
 import { decodeLeaves, encodeLeaves, LEAVES_PER_CHUNK, type StoredDecision } from './leaves.ts';
 import type { Operation } from './operation.ts';
@@ -72,7 +72,7 @@ export async function openStore(directory: string, options: DatabaseOptions = {}
  * Byte arrays handed in must not change afterwards; those handed out are not to be changed.
  */
 export class Store {
-  readonly #database: Database;
+  readonly #database: OrderedBytes;
   /** Ids (as strings of bytes) of proposals acknowledged and not settled. */
   readonly #pending = new Set<string>();
   #arrivals = 0;
@@ -80,8 +80,8 @@ export class Store {
   #highestEpoch = 0;
   #highestRound = 0;
 
-  /** Use {@link openStore}. */
-  constructor(database: Database) {
+  /** Use {@link openStore}. Throws `STORE_FORMAT`. */
+  constructor(database: OrderedBytes) {
     this.#database = database;
     this.#checkFormat();
     const lastCommit = database.last(keys.tableStart(keys.COMMIT), keys.tableEnd(keys.COMMIT));

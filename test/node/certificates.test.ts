@@ -1,17 +1,14 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decodeCertificate } from '../../src/core/certificate.ts';
 import { encodeCommit } from '../../src/core/commit.ts';
 import type { Certificate, CommitIndex } from '../../src/core/types.ts';
 import { Certificates } from '../../src/node/certificates.ts';
 import { loadKernels } from '../../src/wasm/load.ts';
 import { makeCommit, makeCommittee } from '../support/chain.ts';
+import { ManualClock } from './manual-clock.ts';
 import { temporaryStore } from './temporary.ts';
 
 const committee = makeCommittee(loadKernels());
-
-afterEach(() => {
-  vi.useRealTimers();
-});
 
 function certified(index: number): { index: CommitIndex; certificate: Certificate } {
   return { index: index as CommitIndex, certificate: { commits: [makeCommit(committee, index)], entries: [] } };
@@ -23,7 +20,8 @@ async function setUp(commits: number) {
     const commit = encodeCommit(makeCommit(committee, index));
     store.addCommit({ index, leaderRound: index, commit, refs: new Uint8Array(0), decisions: [] });
   }
-  return { store, certificates: new Certificates(store) };
+  const clock = new ManualClock();
+  return { store, clock, certificates: new Certificates(store, clock) };
 }
 
 const indexesOf = (certificate: Certificate | undefined) => certificate?.commits.map(({ index }) => index);
@@ -41,17 +39,16 @@ describe('the certificates of a node', () => {
   });
 
   it('brings the newest one to the store when it is told to, and within a second of silence', async () => {
-    const { store, certificates } = await setUp(5);
-    vi.useFakeTimers();
+    const { store, clock, certificates } = await setUp(5);
     certificates.add(certified(3));
     expect(store.certificate(1)).toBeUndefined();
-    vi.advanceTimersByTime(1000);
+    clock.advance(1000);
     expect(store.certificate(1)?.index).toBe(3);
     certificates.add(certified(5));
     certificates.store();
     expect(store.certificate(4)?.index).toBe(5);
-    vi.useRealTimers();
-    expect(new Certificates(store).newestIndex).toBe(5);
+    expect(clock.pending).toBe(0);
+    expect(new Certificates(store, clock).newestIndex).toBe(5);
   });
 
   it('takes no older one over a newer one', async () => {

@@ -55,7 +55,7 @@ async function setUp(certified: readonly number[] = []) {
   }
   const sent: Message[] = [];
   const clock = new ManualClock();
-  const server = new HistoryServer(store, new Certificates(store), clock, committee.size, (peer, bytes) => {
+  const server = new HistoryServer(store, new Certificates(store, clock), clock, committee.size, (peer, bytes) => {
     expect(peer).toBe(PEER);
     sent.push(decodeMessage(bytes));
   });
