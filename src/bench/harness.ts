@@ -2,6 +2,7 @@
  * Measures columns of a row side by side: samples of all columns interleaved, so that whatever else the machine does
  * hits them alike; medians with their spread; and a checksum per column, which must be the same for all.
  */
+import { PqError } from '../errors.ts';
 
 /** One way to do the work of a row. */
 export interface Column {
@@ -11,25 +12,41 @@ export interface Column {
   run(): number | string;
 }
 
+type Params = Readonly<Record<string, number | string>>;
+
 export interface RowSpec {
   readonly name: string;
-  readonly params: Readonly<Record<string, number | string>>;
+  readonly params: Params;
   /** How many of the row's unit of work one run does. */
   readonly operations: number;
   /** What one operation is. */
   readonly operation: string;
+  /** Ways to do it that are ours: `naive`, `twin`, `scalar`, `simd`. */
   readonly columns: Readonly<Record<string, () => Column>>;
+  /** What a user would pick instead; `null` where it is not installed. */
+  readonly libraries?: Readonly<Record<string, (() => Column) | null>>;
+  /** By column: how many times longer than `simd` it is to take at least. */
+  readonly targets?: Readonly<Record<string, number>>;
+}
+
+/** A row that is not one function called many times: it measures itself. */
+export interface OwnRowSpec extends Pick<RowSpec, 'name' | 'params'> {
+  measure(effort: Effort): Promise<Row>;
 }
 
 export interface Row {
   readonly name: string;
-  readonly params: Readonly<Record<string, number | string>>;
-  /** Of the values: microseconds per operation. */
+  readonly params: Params;
+  /** Of the values, e.g. `µs per hash`. Less is better. */
   readonly unit: string;
   readonly values: Readonly<Record<string, number>>;
   /** Tenth and ninetieth percentile by column, same unit. */
   readonly spread: Readonly<Record<string, readonly [number, number]>>;
-  readonly checksum: string;
+  /** Of what every column computed; none where that is not bytes. */
+  readonly checksum?: string;
+  /** Which columns are libraries, in their order; those that are not installed have no value. */
+  readonly libraries: readonly string[];
+  readonly targets: Readonly<Record<string, number>>;
 }
 
 export interface Effort {
@@ -51,35 +68,61 @@ export function checksum(values: Iterable<number>): number {
   return hash >>> 0;
 }
 
-/** Measures one row. Throws when two columns disagree: then a figure would mean nothing. */
+/** Measures one row. Throws `BENCH_CHECKSUM` when two columns disagree: then a figure would mean nothing. */
 export function measure(spec: RowSpec, effort: Effort): Row {
-  const columns = Object.entries(spec.columns).map(([name, make]) => ({ name, column: make(), times: [] as number[] }));
+  const libraries = Object.entries(spec.libraries ?? {});
+  const installed = libraries.filter((entry): entry is [string, () => Column] => entry[1] !== null);
+  const columns = [...Object.entries(spec.columns), ...installed].map(([name, make]) => ({ name, column: make() }));
   const sums = columns.map(({ column }) => runOnce(column).result);
   for (const [i, sum] of sums.entries()) {
-    if (sum === sums[0]) continue;
-    throw new Error(`${spec.name}: ${columns[i]!.name} computed ${sum}, ${columns[0]!.name} ${sums[0]}`);
+    if (sum !== sums[0]) refuseSums(spec, [columns[0]!.name, columns[i]!.name], [sums[0]!, sum]);
   }
-  const repeats = columns.map(({ column }) => warmUp(column, effort.sampleMs));
-  const spentMs = columns.map(() => 0);
-  for (let sample = 0; sample < effort.samples; sample++) {
-    for (const [i, { column, times }] of columns.entries()) {
-      if (times.length >= 5 && spentMs[i]! > effort.columnMs) continue;
-      const start = performance.now();
-      const runs = Array.from({ length: repeats[i]! }, () => runOnce(column).nanoseconds);
-      times.push(middleMean(runs) / 1000 / spec.operations);
-      spentMs[i]! += performance.now() - start;
-    }
-  }
+  const times = sample(
+    columns.map(({ column }) => column),
+    effort,
+  );
+  const perOperation = times.map((all) => all.map((nanoseconds) => nanoseconds / 1000 / spec.operations));
   return {
     name: spec.name,
     params: spec.params,
     unit: `µs per ${spec.operation}`,
-    values: Object.fromEntries(columns.map(({ name, times }) => [name, percentile(times, 0.5)])),
-    spread: Object.fromEntries(
-      columns.map(({ name, times }) => [name, [percentile(times, 0.1), percentile(times, 0.9)]]),
-    ),
+    ...medians(columns.map(({ name }, i) => [name, perOperation[i]!])),
     checksum: String(sums[0]),
+    libraries: libraries.map(([name]) => name),
+    targets: spec.targets ?? {},
   };
+}
+
+/** Values and spread of a row from the samples of each column. */
+export function medians(columns: readonly (readonly [string, readonly number[]])[]): Pick<Row, 'values' | 'spread'> {
+  return {
+    values: Object.fromEntries(columns.map(([name, samples]) => [name, percentile(samples, 0.5)])),
+    spread: Object.fromEntries(
+      columns.map(([name, samples]) => [name, [percentile(samples, 0.1), percentile(samples, 0.9)]]),
+    ),
+  };
+}
+
+function refuseSums({ name, params }: RowSpec, columns: readonly string[], sums: readonly (number | string)[]): never {
+  const what = `${name}: ${columns[0]} computed ${sums[0]}, ${columns[1]} ${sums[1]}; one of them is wrong`;
+  throw new PqError('BENCH_CHECKSUM', what, { name, params, columns, sums });
+}
+
+/** Samples of all columns in turn: nanoseconds per run of each. */
+function sample(columns: readonly Column[], effort: Effort): number[][] {
+  const repeats = columns.map((column) => warmUp(column, effort.sampleMs));
+  const times = columns.map((): number[] => []);
+  const spentMs = columns.map(() => 0);
+  for (let i = 0; i < effort.samples; i++) {
+    for (const [at, column] of columns.entries()) {
+      if (times[at]!.length >= 5 && spentMs[at]! > effort.columnMs) continue;
+      const start = performance.now();
+      const runs = Array.from({ length: repeats[at]! }, () => runOnce(column).nanoseconds);
+      times[at]!.push(middleMean(runs));
+      spentMs[at]! += performance.now() - start;
+    }
+  }
+  return times;
 }
 
 function runOnce(column: Column): { nanoseconds: number; result: number | string } {

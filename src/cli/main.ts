@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   client: async () => (await import('./client.ts')).addClientCommand,
   testnet: async () => (await import('./testnet.ts')).addTestnetCommand,
   verify: async () => (await import('./verify.ts')).addVerifyCommand,
+  bench: async () => (await import('./bench.ts')).addBenchCommand,
   version: async () => (await import('./version.ts')).addVersionCommand,
 };
 

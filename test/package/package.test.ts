@@ -141,6 +141,14 @@ describe('in an empty project', () => {
     expect(packed.run('npx', ['pq', '--help'])).toContain('verify');
   });
 
+  it('npx pq bench wasm measures the kernels, without the libraries that are not installed', () => {
+    const args = ['pq', 'bench', 'wasm', '--quick', '--filter', 'sha3-256  bytes 32', '--json', 'rows.json'];
+    const said = packed.run('npx', args);
+    expect(said).toMatch(/hash-wasm.*noble[\s\S]*bytes 32.* not +not [\s\S]*installed +installed/);
+    const { rows } = JSON.parse(readFileSync(join(packed.project, 'rows.json'), 'utf8'));
+    expect(Object.keys(rows[0].values)).toEqual(['naive', 'twin', 'scalar', 'simd', 'node:crypto']);
+  });
+
   it.each(['nodenext', 'bundler'])('the types are there for %s, strict, without those of Node', (resolution) => {
     const source = `
       import { openVerifier, PqError, type VerifiedDecision } from 'photon-quasar/verify';

@@ -41,7 +41,14 @@ class StringMap implements ConflictKernel {
 
 type Setup = (set: ConflictKernel) => Column;
 
-function row(name: string, keys: number, operations: number, operation: string, setup: Setup): RowSpec {
+function row(
+  name: string,
+  keys: number,
+  operations: number,
+  operation: string,
+  setup: Setup,
+  targets: NonNullable<RowSpec['targets']> = {},
+): RowSpec {
   const fresh = perKernel((kernels) => setup(kernels.createConflictSet({ maxKeys: 1_000_000, seed: SEED })));
   return {
     name,
@@ -51,8 +58,9 @@ function row(name: string, keys: number, operations: number, operation: string, 
     columns: {
       naive: () => setup(new NaiveConflictSet()),
       ...fresh,
-      'Map of strings': () => setup(new StringMap()),
     },
+    libraries: { 'Map of strings': () => setup(new StringMap()) },
+    targets,
   };
 }
 
@@ -61,12 +69,13 @@ function claimRow(count: number): RowSpec {
   const keys = bytesOf(32 * count, count);
   const counts = new Uint32Array(count).fill(1);
   const expiries = Float64Array.from({ length: count }, (_, i) => 1000 + ((i * 7919) % 1000));
-  return row('conflict check-and-claim', count, count, 'key', (set) => ({
+  const setup: Setup = (set) => ({
     prepare: () => {
       set.expire(Number.MAX_SAFE_INTEGER);
     },
     run: () => checksum(set.claim(keys, counts, expiries)),
-  }));
+  });
+  return row('conflict check-and-claim', count, count, 'key', setup, { twin: 3, 'Map of strings': 10 });
 }
 
 function clashRow(count: number): RowSpec {

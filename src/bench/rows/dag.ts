@@ -112,6 +112,7 @@ function row(
   stakes: 'equal' | 'weighted',
   before: (stream: Stream) => void,
   timed: (stream: Stream) => void,
+  targets: NonNullable<RowSpec['targets']> = {},
 ): RowSpec {
   const weights = Array.from({ length: authors }, (_, author) => (stakes === 'equal' ? 1 : 1 + (author % 3)));
   const total = weights.reduce((sum, stake) => sum + stake, 0);
@@ -139,6 +140,7 @@ function row(
       naive: () => column(new NaiveDag(options)),
       ...perKernel((kernels) => column(kernels.createDag(options))),
     },
+    targets,
   };
 }
 
@@ -151,12 +153,12 @@ function insertRow(authors: number): RowSpec {
   return row('dag insert', authors, 'equal', before, (stream) => stream.insert());
 }
 
-function commitRow(authors: number, stakes: 'equal' | 'weighted'): RowSpec {
+function commitRow(authors: number, stakes: 'equal' | 'weighted', target: number): RowSpec {
   const before = (stream: Stream): void => {
     stream.prepare();
     stream.insert();
   };
-  return row('commit rule + linearize', authors, stakes, before, (stream) => stream.commit());
+  return row('commit rule + linearize', authors, stakes, before, (stream) => stream.commit(), { twin: target });
 }
 
 function loopRow(authors: number): RowSpec {
@@ -173,8 +175,10 @@ export function dagRows(): RowSpec[] {
   const sizes = [4, 32, 100];
   return [
     ...sizes.map((authors) => insertRow(authors)),
-    ...sizes.map((authors) => commitRow(authors, 'equal')),
-    commitRow(100, 'weighted'),
+    commitRow(4, 'equal', 2),
+    commitRow(32, 'equal', 5),
+    commitRow(100, 'equal', 8),
+    commitRow(100, 'weighted', 8),
     ...sizes.map((authors) => loopRow(authors)),
   ];
 }

@@ -8,11 +8,12 @@ import { bytesOf, perKernel } from './kernels.ts';
 const nodeSha3: Hash = (message) => createHash('sha3-256').update(message).digest();
 const NO_PREFIX = new Uint8Array(0);
 
-/** A column for each library that is there. */
-function perLibrary(column: (hash: Hash) => () => Column): Record<string, () => Column> {
+/** A column for each library. */
+function perLibrary(column: (hash: Hash) => () => Column): NonNullable<RowSpec['libraries']> {
   const libraries = { 'node:crypto': nodeSha3, 'hash-wasm': hashWasmSha3, noble: nobleSha3 };
-  const there = Object.entries(libraries).filter((entry): entry is [string, Hash] => entry[1] !== null);
-  return Object.fromEntries(there.map(([name, hash]) => [name, column(hash)]));
+  return Object.fromEntries(
+    Object.entries(libraries).map(([name, hash]) => [name, hash === null ? null : column(hash)]),
+  );
 }
 
 function digestsOf(digests: readonly Uint8Array[]): number {
@@ -23,7 +24,7 @@ function eachColumn(items: readonly Uint8Array[], hash: Hash): () => Column {
   return () => ({ run: () => digestsOf(items.map((item) => hash(item))) });
 }
 
-function batch(count: number, length: number): RowSpec {
+function batch(count: number, length: number, targets: RowSpec['targets'] = {}): RowSpec {
   const items = Array.from({ length: count }, (_, i) => bytesOf(length, i));
   return {
     name: 'sha3-256 batch',
@@ -33,8 +34,9 @@ function batch(count: number, length: number): RowSpec {
     columns: {
       naive: eachColumn(items, naiveSha3),
       ...perKernel((kernels) => ({ run: () => digestsOf(kernels.sha3_256Each(NO_PREFIX, items)) })),
-      ...perLibrary((hash) => eachColumn(items, hash)),
     },
+    libraries: perLibrary((hash) => eachColumn(items, hash)),
+    targets,
   };
 }
 
@@ -50,8 +52,8 @@ function single(length: number): RowSpec {
     columns: {
       ...(length <= 4096 ? { naive: eachColumn(items, naiveSha3) } : {}),
       ...perKernel((kernels) => ({ run: () => digestsOf(items.map((item) => kernels.sha3_256(item))) })),
-      ...perLibrary((hash) => eachColumn(items, hash)),
     },
+    libraries: perLibrary((hash) => eachColumn(items, hash)),
   };
 }
 
@@ -79,7 +81,7 @@ function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-function merkle(count: number, length: number): RowSpec {
+function merkle(count: number, length: number, targets: RowSpec['targets'] = {}): RowSpec {
   const leaves = Array.from({ length: count }, (_, i) => bytesOf(length, i));
   const over = (hash: Hash) => (): Column => ({ run: () => checksum(merkleRoot(hash, leaves)) });
   return {
@@ -90,21 +92,22 @@ function merkle(count: number, length: number): RowSpec {
     columns: {
       naive: over(naiveSha3),
       ...perKernel((kernels) => ({ run: () => checksum(kernels.merkleRoot(leaves)) })),
-      ...perLibrary(over),
     },
+    libraries: perLibrary(over),
+    targets,
   };
 }
 
 export function hashRows(): RowSpec[] {
   return [
-    batch(1000, 32),
-    batch(1000, 512),
+    batch(1000, 32, { 'node:crypto': 4, 'hash-wasm': 1.3 }),
+    batch(1000, 512, { 'node:crypto': 2.5, 'hash-wasm': 1.3 }),
     single(32),
     single(512),
     single(4096),
     single(65_536),
     single(1_048_576),
     merkle(32, 512),
-    merkle(1000, 512),
+    merkle(1000, 512, { 'node:crypto': 2.5 }),
   ];
 }

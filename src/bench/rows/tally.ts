@@ -22,7 +22,12 @@ function votesOn(slots: Int32Array, authors: number, opinions: 'approvals' | 'mi
   });
 }
 
-function tallyRow(authors: number, proposals: number, opinions: 'approvals' | 'mixed'): RowSpec {
+function tallyRow(
+  authors: number,
+  proposals: number,
+  opinions: 'approvals' | 'mixed',
+  targets: NonNullable<RowSpec['targets']> = {},
+): RowSpec {
   const options: TallyOptions = {
     stakes: new Array<number>(authors).fill(1),
     requiredVotes: authors - Math.floor((authors - 1) / 3),
@@ -59,6 +64,7 @@ function tallyRow(authors: number, proposals: number, opinions: 'approvals' | 'm
         ]),
       ),
     },
+    targets,
   };
 }
 
@@ -106,8 +112,8 @@ function lifeRow(authors: number, proposals: number): RowSpec {
 
 export function tallyRows(): RowSpec[] {
   return [
-    tallyRow(100, 1000, 'approvals'),
-    tallyRow(100, 1000, 'mixed'),
+    tallyRow(100, 1000, 'approvals', { twin: 5 }),
+    tallyRow(100, 1000, 'mixed', { twin: 5 }),
     tallyRow(4, 100, 'mixed'),
     lifeRow(100, 1000),
     lifeRow(4, 100),

@@ -1,0 +1,80 @@
+/** Benchmarks as tables: a group of rows, and the targets they were to reach. */
+import type { Row } from '../../bench/harness.ts';
+import {
+  bestLibrary,
+  columnsOf,
+  figure,
+  headline,
+  type Report,
+  ratioOf,
+  spreadOf,
+  type Target,
+  targetsOf,
+  times,
+} from '../../bench/report.ts';
+import { labelOf, type MeasuredGroup } from '../../bench/wasm.ts';
+import { table } from './table.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Two lines a row: the medians, and below them the unit and how far the samples are spread. */
+export function printGroup(terminal: Terminal, { title, rows }: MeasuredGroup): void {
+  const columns = columnsOf(rows);
+  const header = ['', ...columns, 'twin/simd', 'library/simd'];
+  const lines = table(
+    header,
+    rows.flatMap((row) => [
+      [labelOf(row), ...columns.map((column) => cell(row, column)), times(ratioOf(row, 'twin')), library(row)],
+      [`  ${row.unit}`, ...columns.map((column) => below(row, column))],
+    ]),
+  );
+  terminal.line(terminal.paint('bold', title));
+  for (const [i, line] of lines.entries()) {
+    // The header and every second line are what one reads when the figures alone do not say enough.
+    terminal.line(i % 2 === 0 ? terminal.paint('dim', line) : line);
+  }
+  terminal.line();
+}
+
+/** The targets, and on what all of it was measured. */
+export function printEnd(terminal: Terminal, report: Report): void {
+  const targets = targetsOf(report.rows);
+  if (targets.length > 0) printTargets(terminal, targets);
+  terminal.line(headline(report));
+  terminal.line(
+    'Medians, ± half of the spread from the 10th to the 90th percentile. Ratios: how many times longer than simd.',
+  );
+}
+
+function printTargets(terminal: Terminal, targets: readonly Target[]): void {
+  const rows = targets.map(({ row, against, atLeast, ratio, verdict }) => [
+    labelOf(row),
+    against,
+    `${atLeast}×`,
+    times(ratio),
+    verdict,
+  ]);
+  const [header, ...lines] = table(['', 'against', 'at least', 'measured', ''], rows);
+  terminal.line(terminal.paint('bold', 'Targets'));
+  terminal.line(terminal.paint('dim', header!));
+  for (const [i, line] of lines.entries()) {
+    terminal.line(targets[i]!.verdict === 'missed' ? terminal.paint('yellow', line) : line);
+  }
+  terminal.line();
+}
+
+/** A library that is not there has two lines to say so. */
+function cell(row: Row, column: string): string {
+  const value = row.values[column];
+  if (value !== undefined) return figure(value);
+  return row.libraries.includes(column) ? 'not' : '';
+}
+
+function below(row: Row, column: string): string {
+  if (row.values[column] !== undefined) return spreadOf(row, column);
+  return row.libraries.includes(column) ? 'installed' : '';
+}
+
+function library(row: Row): string {
+  const name = bestLibrary(row);
+  return name === undefined ? '' : `${name} ${times(ratioOf(row, name))}`;
+}
