@@ -45,10 +45,39 @@ interface Flavour {
   load(lane: number): string;
   store(lane: number, value: string): string;
   xor(a: string, b: string): string;
-  /** ¬a ∧ b */
-  andNot(a: string, b: string): string;
+  /** χ (FIPS 202 §3.2.4) of the lane (x, y) from the row b0 … b4: b[x] ⊕ (¬b[x + 1] ∧ b[x + 2]). */
+  chi(x: number, y: number): string;
   rotate(a: string, bits: number): string;
   constant(round: string): string;
+}
+
+/**
+ * The u64 flavour keeps these lanes complemented, so that most rows of χ need no ¬: an `and` of two lanes of which one is
+ * complemented is one instruction, and of two as they are is an `or`, complemented. x86 engines have no and-not for u64.
+ * (Bertoni et al., "Keccak implementation overview", §2.2: lane complementing.)
+ */
+const COMPLEMENTED: ReadonlySet<number> = new Set([1, 2, 8, 12, 17, 20]);
+const complemented = (lane: number): string => (COMPLEMENTED.has(lane) ? '~' : '');
+
+/** Whether lane b[x] of row y is complemented: θ complements a column with what it adds to it. */
+function isComplementedInRow(x: number, y: number): boolean {
+  const sourceX = (x + 3 * y) % 5;
+  const parity = (column: number): boolean =>
+    [0, 5, 10, 15, 20].filter((row) => COMPLEMENTED.has((column % 5) + row)).length % 2 === 1;
+  const isColumnFlipped = parity(sourceX + 4) !== parity(sourceX + 1);
+  return COMPLEMENTED.has(sourceX + 5 * x) !== isColumnFlipped;
+}
+
+/** χ where lanes may be complemented; so is the result, where its lane is to be. */
+function chiOfComplemented(x: number, y: number): string {
+  const [b0, b1, b2] = [x, (x + 1) % 5, (x + 2) % 5];
+  const [is0, is1, is2] = [b0, b1, b2].map((lane) => isComplementedInRow(lane, y));
+  const isFlipped = is0 !== COMPLEMENTED.has(x + 5 * y);
+  if (is1 !== is2) return `(${isFlipped === is2 ? '' : '~'}b${b0} ^ (b${b1} ${is1 ? '&' : '|'} b${b2}))`;
+  // Both or none: one ¬ is left. ¬b1 ∧ b2 is ¬(b1 ∨ ¬b2).
+  const term =
+    is1 === isFlipped ? `~b${b1} ${isFlipped ? '|' : '&'} b${b2}` : `b${b1} ${isFlipped ? '|' : '&'} ~b${b2}`;
+  return `(b${b0} ^ (${term}))`;
 }
 
 const one: Flavour = {
@@ -57,10 +86,10 @@ const one: Flavour = {
   type: 'u64',
   laneBytes: 8,
   zero: '0',
-  load: (lane) => `load<u64>(state, ${8 * lane})`,
-  store: (lane, value) => `store<u64>(state, ${value}, ${8 * lane})`,
+  load: (lane) => `${complemented(lane)}load<u64>(state, ${8 * lane})`,
+  store: (lane, value) => `store<u64>(state, ${complemented(lane)}${value}, ${8 * lane})`,
   xor: (a, b) => `(${a} ^ ${b})`,
-  andNot: (a, b) => `(~${a} & ${b})`,
+  chi: chiOfComplemented,
   rotate: (a, bits) => (bits === 0 ? a : `rotl<u64>(${a}, ${bits})`),
   constant: (offset) => `load<u64>(IOTA + round, ${offset})`,
 };
@@ -74,7 +103,7 @@ const two: Flavour = {
   load: (lane) => `v128.load(state, ${16 * lane})`,
   store: (lane, value) => `v128.store(state, ${value}, ${16 * lane})`,
   xor: (a, b) => `v128.xor(${a}, ${b})`,
-  andNot: (a, b) => `v128.andnot(${b}, ${a})`,
+  chi: (x) => `v128.xor(b${x}, v128.andnot(b${(x + 2) % 5}, b${(x + 1) % 5}))`,
   rotate: (a, bits) => (bits === 0 ? a : `v128.or(i64x2.shl(${a}, ${bits}), i64x2.shr_u(${a}, ${64 - bits}))`),
   constant: (offset) => `v128.load64_splat(IOTA + round, ${offset})`,
 };
@@ -99,7 +128,7 @@ function round(f: Flavour, from: string, to: string, constantOffset: number): st
       lines.push(`b${x} = ${f.rotate(f.xor(`${from}${source}`, `d${sourceX}`), rho[source]!)};`);
     }
     for (let x = 0; x < 5; x++) {
-      let value = f.xor(`b${x}`, f.andNot(`b${(x + 1) % 5}`, `b${(x + 2) % 5}`));
+      let value = f.chi(x, y);
       if (x === 0 && y === 0) value = f.xor(value, f.constant(String(constantOffset)));
       lines.push(`${to}${x + 5 * y} = ${value};`);
     }
