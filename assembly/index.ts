@@ -2,7 +2,8 @@
 export { heapBase } from './arena';
 export { stakesAddress } from './stake';
 export { sha3, sha3Absorb, sha3Each, sha3Final, sha3Init } from './sha3';
-export { merkleFold, merkleRoot } from './merkle';
+export { xof, xofAbsorb, xofFinal, xofInit, xofRead } from './xof';
+export { merkleClimb, merkleFold, merkleFoldPath, merklePath, merkleRoot } from './merkle';
 export {
   dagAnswersAddress, dagCollect, dagDecide, dagDigestAddress, dagInit, dagInsert, dagIsCommitted, dagKeepFrom,
   dagLinearize, dagMarkCommitted, dagParentsAddress, dagPrepare, dagQuorumAddress, dagReaches, dagSize,

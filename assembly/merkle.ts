@@ -6,6 +6,10 @@ import { sha3, sha3Each } from './sha3';
 const ONE = memory.data(200, 16);
 const PAIR = memory.data(400, 16);
 const LEAF_PREFIX = memory.data<u8>([0]);
+/** The node that a climb has come to. */
+const TOP = memory.data(32, 16);
+/** Two neighbours, after at least 8 bytes that may be read, at a multiple of 64. */
+const CHILDREN = memory.data(128, 64) + 64;
 /** Room for 0x02 ‖ count ‖ top and its padding. */
 const ROOT = memory.data(37 + 136, 8);
 /** SHA3 padding of a 65-byte message: its first bit follows byte 64, its last bit ends the 136-byte block. */
@@ -25,26 +29,83 @@ export function merkleRoot(lengths: usize, count: u32, data: usize, digests: usi
 
 /** Folds `count` leaf digests in place and writes the root, which binds the count, to `out`. */
 export function merkleFold(digests: usize, count: u32, out: usize): void {
-  let width = count;
-  // Neighbours pair level by level and an odd last one goes up as it is: the tree of RFC 6962 without recursion.
-  while (width > 1) {
-    const pairs = width >> 1;
-    let i: u32 = 0;
-    if (ASC_FEATURE_SIMD) {
-      for (; i + 1 < pairs; i += 2) nodePair(digests + (<usize>i << 6), digests + (<usize>i << 5));
+  for (let width = count; width > 1; ) width = foldLevel(digests, width);
+  writeRoot(count, digests, out);
+}
+
+/**
+ * The siblings on the way from leaf `position` to the top, 32 bytes each, to `path` (room for 32); returns how many. The
+ * leaves are staged and hashed to `digests` as {@link merkleRoot} says.
+ */
+export function merklePath(lengths: usize, count: u32, data: usize, digests: usize, position: u32, path: usize): u32 {
+  sha3Each(LEAF_PREFIX, 1, lengths, count, data, digests);
+  return merkleFoldPath(digests, count, position, path);
+}
+
+/** As {@link merklePath}, from leaf digests, which are folded in place. */
+export function merkleFoldPath(digests: usize, count: u32, position: u32, path: usize): u32 {
+  let siblings: u32 = 0;
+  for (let width = count; width > 1; position >>= 1) {
+    const sibling = position ^ 1;
+    // The last of an odd number has none.
+    if (sibling < width) {
+      copyDigest(path + (<usize>siblings << 5), digests + (<usize>sibling << 5));
+      siblings++;
     }
-    for (; i < pairs; i++) node(digests + (<usize>i << 6), digests + (<usize>i << 5));
-    if (width & 1) {
-      const last = digests + (<usize>(width - 1) << 5);
-      const to = digests + (<usize>pairs << 5);
-      for (let j: usize = 0; j < 32; j += 8) store<u64>(to + j, load<u64>(last + j));
-    }
-    width = pairs + (width & 1);
+    width = foldLevel(digests, width);
   }
+  return siblings;
+}
+
+/**
+ * The root of the tree of `count` leaves that has the leaf digest at `leaf` at `position`, from its `siblings`, to `out`.
+ * Returns 0, and writes nothing, unless there are exactly as many as this place needs. Expects position < count.
+ */
+export function merkleClimb(leaf: usize, position: u32, count: u32, siblings: usize, length: u32, out: usize): i32 {
+  const end = siblings + (<usize>length << 5);
+  copyDigest(TOP, leaf);
+  for (let width = count; width > 1; width = (width >> 1) + (width & 1)) {
+    if ((position ^ 1) < width) {
+      if (siblings == end) return 0;
+      const own = CHILDREN + (<usize>(position & 1) << 5);
+      copyDigest(own, TOP);
+      copyDigest(own ^ 32, siblings);
+      node(CHILDREN, TOP);
+      siblings += 32;
+    }
+    position >>= 1;
+  }
+  if (siblings != end) return 0;
+  writeRoot(count, TOP, out);
+  return 1;
+}
+
+/**
+ * One level up in place: neighbours pair and an odd last one goes up as it is, which is the tree of RFC 6962 without
+ * recursion. Returns how many nodes the level above has.
+ */
+function foldLevel(digests: usize, width: u32): u32 {
+  const pairs = width >> 1;
+  let i: u32 = 0;
+  if (ASC_FEATURE_SIMD) {
+    for (; i + 1 < pairs; i += 2) nodePair(digests + (<usize>i << 6), digests + (<usize>i << 5));
+  }
+  for (; i < pairs; i++) node(digests + (<usize>i << 6), digests + (<usize>i << 5));
+  if (width & 1) copyDigest(digests + (<usize>pairs << 5), digests + (<usize>(width - 1) << 5));
+  return pairs + (width & 1);
+}
+
+/** H(0x02 ‖ count ‖ top), where the top of no leaves is zeros. */
+function writeRoot(count: u32, top: usize, out: usize): void {
   store<u8>(ROOT, 2);
   store<u32>(ROOT + 1, count);
-  for (let j: usize = 0; j < 32; j += 8) store<u64>(ROOT + 5 + j, count == 0 ? 0 : load<u64>(digests + j));
+  for (let j: usize = 0; j < 32; j += 8) store<u64>(ROOT + 5 + j, count == 0 ? 0 : load<u64>(top + j));
   sha3(ROOT, 37, out);
+}
+
+@inline
+function copyDigest(to: usize, from: usize): void {
+  for (let i: usize = 0; i < 32; i += 8) store<u64>(to + i, load<u64>(from + i));
 }
 
 /** H(0x01 ‖ the 64 bytes at `children`) to `out`: the message and its padding go into the state as they are. */

@@ -3,7 +3,7 @@
  * commit's root, and the certificate that makes this commit final. Whoever has the genesis document needs nothing else.
  */
 import { PqError } from '../errors.ts';
-import type { Kernels } from '../wasm/kernels.ts';
+import type { Kernels, MerklePath } from '../wasm/kernels.ts';
 import { equalBytes } from './bytes.ts';
 import {
   type Certified,
@@ -22,7 +22,7 @@ import {
 import type { Committee } from './committee.ts';
 import { DIGEST_BYTES } from './header.ts';
 import { MAX_PATH_SIBLINGS } from './limits.ts';
-import { type MerklePath, rootOfPath } from './merkle-path.ts';
+import { rootOfPath } from './merkle-path.ts';
 import { OFFSET_BYTES, refuseAbove, SszReader, SszWriter } from './ssz.ts';
 import type { Certificate } from './types.ts';
 

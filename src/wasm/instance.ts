@@ -15,6 +15,14 @@ export interface CoreExports {
   sha3Each(prefix: number, prefixLength: number, lengths: number, count: number, data: number, out: number): void;
   merkleRoot(lengths: number, count: number, data: number, digests: number, out: number): void;
   merkleFold(digests: number, count: number, out: number): void;
+  merklePath(lengths: number, count: number, data: number, digests: number, position: number, path: number): number;
+  merkleFoldPath(digests: number, count: number, position: number, path: number): number;
+  merkleClimb(leaf: number, position: number, count: number, siblings: number, length: number, out: number): number;
+  xof(rate: number, data: number, length: number, out: number, outLength: number): void;
+  xofInit(): void;
+  xofAbsorb(rate: number, data: number, blocks: number): void;
+  xofFinal(rate: number, data: number, length: number): void;
+  xofRead(rate: number, out: number, length: number): void;
   stakesAddress(): number;
   dagInit(authors: number, maxBlocks: number): number;
   dagQuorumAddress(): number;

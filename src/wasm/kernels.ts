@@ -161,6 +161,16 @@ export interface VerifierOptions {
   readonly maxKeys: number;
 }
 
+/** Where a leaf is in a Merkle tree, and what it takes to compute the root from it. */
+export interface MerklePath {
+  /** 0 … count − 1. u32. */
+  readonly position: number;
+  /** Leaves of the tree. u32. */
+  readonly count: number;
+  /** 32 bytes each, from the bottom up; a level where the node moves up alone has none. */
+  readonly siblings: readonly Uint8Array[];
+}
+
 /** Everything the core computes through. Stateful kernels each own their memory. */
 export interface Kernels {
   readonly name: 'wasm' | 'wasm-scalar' | 'wasm-debug' | 'twin';
@@ -168,11 +178,22 @@ export interface Kernels {
   sha3_256(...parts: readonly Uint8Array[]): Uint8Array;
   /** SHA3-256 of every item, prefixed with `prefix`, in one call. Fresh arrays. */
   sha3_256Each(prefix: Uint8Array, items: readonly Uint8Array[]): Uint8Array[];
+  /** SHAKE128 (FIPS 202) of the concatenation of the parts: 0 … 2²⁸ bytes. Throws `KERNEL_ARGUMENT` for other numbers. */
+  shake128(outputBytes: number, ...parts: readonly Uint8Array[]): Uint8Array;
+  /** SHAKE256, likewise. */
+  shake256(outputBytes: number, ...parts: readonly Uint8Array[]): Uint8Array;
   /**
    * Merkle root: leaf H(0x00 ‖ data), node H(0x01 ‖ left ‖ right), tree shape of RFC 6962 §2.1, and
    * root = H(0x02 ‖ count as u32 little-endian ‖ top), where top of the empty tree is 32 zero bytes.
    */
   merkleRoot(leaves: readonly Uint8Array[]): Uint8Array;
+  /** The path of one leaf of that tree. Throws `KERNEL_ARGUMENT` when there is no such leaf. */
+  merklePath(leaves: readonly Uint8Array[], position: number): MerklePath;
+  /**
+   * The root of the tree that has `leaf` where the path says: whoever knows the root compares. Undefined when the path has
+   * not exactly the siblings that this place needs, or the tree has no such place. Never throws on public input.
+   */
+  rootOfMerklePath(leaf: Uint8Array, path: MerklePath): Uint8Array | undefined;
   createDag(options: DagOptions): DagKernel;
   createTally(options: TallyOptions): TallyKernel;
   createConflictSet(options: ConflictOptions): ConflictKernel;

@@ -30,6 +30,10 @@ export const hashing: Kernels = {
     new DataView(count.buffer).setUint32(0, leaves.length, true);
     return sha3(Uint8Array.of(2), count, merkleTop(leaves));
   },
+  shake128: absent,
+  shake256: absent,
+  merklePath: absent,
+  rootOfMerklePath: absent,
   createDag: absent,
   createTally: absent,
   createConflictSet: absent,

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { codeOf } from '../support/hostile.ts';
 import { variants } from './variants.ts';
 
 /** Bytes that repeat nowhere near a block's length. */
@@ -13,19 +15,8 @@ function oracle(...parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(hash.digest());
 }
 
-/** RFC 6962 §2.1 as it is written there: split at the largest power of two below the number of leaves. */
-function top(leaves: readonly Uint8Array[]): Uint8Array {
-  if (leaves.length === 0) return new Uint8Array(32);
-  if (leaves.length === 1) return oracle(Uint8Array.of(0), leaves[0]!);
-  let split = 1;
-  while (2 * split < leaves.length) split *= 2;
-  return oracle(Uint8Array.of(1), top(leaves.slice(0, split)), top(leaves.slice(split)));
-}
-
-function root(leaves: readonly Uint8Array[]): Uint8Array {
-  const count = new Uint8Array(4);
-  new DataView(count.buffer).setUint32(0, leaves.length, true);
-  return oracle(Uint8Array.of(2), count, top(leaves));
+function shakeOracle(name: 'shake128' | 'shake256', outputLength: number, bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash(name, { outputLength }).update(bytes).digest());
 }
 
 describe.each(variants)('SHA3-256 of $name', (kernels) => {
@@ -85,20 +76,55 @@ describe.each(variants)('batches of $name', (kernels) => {
   test('more than the staging area holds, and an item that alone is more', () => {
     const items = [pattern(9), pattern(2_000_000), pattern(600_000), pattern(600_001), pattern(600_002), pattern(1)];
     expect(kernels.sha3_256Each(pattern(5), items)).toEqual(items.map((item) => oracle(pattern(5), item)));
-    expect(kernels.merkleRoot(items)).toEqual(root(items));
   });
 });
 
-describe.each(variants)('Merkle root of $name', (kernels) => {
-  test('every count from 0 to 130', () => {
-    const leaves = Array.from({ length: 130 }, (_, i) => pattern((i * 37) % 300, i));
-    for (let count = 0; count <= 130; count++) {
-      expect(kernels.merkleRoot(leaves.slice(0, count)), `${count} leaves`).toEqual(root(leaves.slice(0, count)));
+describe.each(variants)('SHAKE of $name', (kernels) => {
+  test.each(['shake128', 'shake256'] as const)('%s of every length from 0 to 600', (name) => {
+    for (let length = 0; length <= 600; length++) {
+      const bytes = pattern(length);
+      // Other lengths of output all the time, over the ends of the first blocks of both.
+      for (const outputBytes of [1 + (length % 7), 32, 130 + (length % 50)])
+        expect(kernels[name](outputBytes, bytes), `${length} to ${outputBytes}`).toEqual(
+          shakeOracle(name, outputBytes, bytes),
+        );
     }
   });
 
-  test('the count is bound: a duplicated last leaf is another tree', () => {
-    const leaves = [pattern(1), pattern(2), pattern(3)];
-    expect(kernels.merkleRoot([...leaves, leaves[2]!])).not.toEqual(kernels.merkleRoot(leaves));
+  test.each(['shake128', 'shake256'] as const)('%s to every length of output over two blocks', (name) => {
+    const bytes = pattern(100);
+    const longest = shakeOracle(name, 350, bytes);
+    for (let length = 0; length <= 350; length++)
+      expect(kernels[name](length, bytes.subarray(0, 33), bytes.subarray(33))).toEqual(longest.slice(0, length));
   });
+
+  test.each(['shake128', 'shake256'] as const)('%s with more than is staged at once, in and out', (name) => {
+    const big = pattern(1_200_001);
+    expect(kernels[name](40, pattern(3), big)).toEqual(shakeOracle(name, 40, Uint8Array.from([...pattern(3), ...big])));
+    expect(kernels[name](800_003, pattern(9))).toEqual(shakeOracle(name, 800_003, pattern(9)));
+    expect(kernels[name](365_568, big)).toEqual(shakeOracle(name, 365_568, big));
+  });
+
+  test.each([-1, 0.5, Number.NaN, 2 ** 28 + 1])('%d bytes cannot be had', (outputBytes) => {
+    expect(codeOf(() => kernels.shake128(outputBytes))).toBe('KERNEL_ARGUMENT');
+    expect(codeOf(() => kernels.shake256(outputBytes))).toBe('KERNEL_ARGUMENT');
+  });
+});
+
+/** Any messages, cut anywhere, give what OpenSSL gives; in batches, and for every hash. */
+test('any parts, any lengths: what node:crypto says', () => {
+  const parts = fc.array(fc.uint8Array({ maxLength: 400, size: 'max' }), { maxLength: 5 });
+  fc.assert(
+    fc.property(parts, fc.nat(500), (messages, outputBytes) => {
+      const whole = Uint8Array.from(messages.flatMap((part) => [...part]));
+      const [first = new Uint8Array(0), ...rest] = messages;
+      for (const kernels of variants) {
+        expect(kernels.sha3_256(...messages)).toEqual(oracle(whole));
+        expect(kernels.sha3_256Each(first, rest)).toEqual(rest.map((item) => oracle(first, item)));
+        for (const name of ['shake128', 'shake256'] as const)
+          expect(kernels[name](outputBytes, ...messages)).toEqual(shakeOracle(name, outputBytes, whole));
+      }
+    }),
+    { numRuns: 60 },
+  );
 });

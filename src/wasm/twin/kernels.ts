@@ -5,8 +5,10 @@
 import type { Kernels } from '../kernels.ts';
 import { TwinConflictSet } from './conflict.ts';
 import { TwinDag } from './dag.ts';
+import { merklePath, merkleRoot, rootOfMerklePath } from './merkle.ts';
 import { TwinVerifier } from './mldsa.ts';
-import { merkleRoot, sha3_256 } from './sha3.ts';
+import { sha3_256 } from './sha3.ts';
+import { shake } from './shake.ts';
 import { TwinTally } from './tally.ts';
 
 export function createTwinKernels(): Kernels {
@@ -14,7 +16,11 @@ export function createTwinKernels(): Kernels {
     name: 'twin',
     sha3_256,
     sha3_256Each: (prefix, items) => items.map((item) => sha3_256(prefix, item)),
+    shake128: (outputBytes, ...parts) => shake(128, outputBytes, parts),
+    shake256: (outputBytes, ...parts) => shake(256, outputBytes, parts),
     merkleRoot,
+    merklePath,
+    rootOfMerklePath,
     createDag: (options) => new TwinDag(options),
     createTally: (options) => new TwinTally(options),
     createConflictSet: (options) => new TwinConflictSet(options),

@@ -1,8 +1,17 @@
-/** SHAKE128 and SHAKE256 (FIPS 202 §6.2) in plain JavaScript, as a stream of output bytes. */
+/** SHAKE128 and SHAKE256 (FIPS 202 §6.2) in plain JavaScript: as many bytes as asked for, or a stream of them. */
+import { checkOutputBytes } from '../checks.ts';
 import { keccakF } from './keccak.ts';
+import { absorb, RATE, SUFFIX, squeeze } from './sponge.ts';
 
-/** Rates: 1600 − 2 · 128 and 1600 − 2 · 256 bits (FIPS 202 §6.2). */
-const RATES = { 128: 168, 256: 136 } as const;
+/** SHAKE of the concatenation of the parts. Throws `KERNEL_ARGUMENT` for a number of bytes that cannot be had. */
+export function shake(strength: keyof typeof RATE, outputBytes: number, parts: readonly Uint8Array[]): Uint8Array {
+  checkOutputBytes(outputBytes);
+  const state = new Uint32Array(50);
+  absorb(state, RATE[strength], SUFFIX.SHAKE, parts);
+  const output = new Uint8Array(outputBytes);
+  squeeze(state, RATE[strength], output);
+  return output;
+}
 
 /** The output of SHAKE over the concatenation of the parts, read from its beginning. */
 export class Shake {
@@ -10,13 +19,9 @@ export class Shake {
   readonly #rate: number;
   #at = 0;
 
-  constructor(strength: keyof typeof RATES, ...parts: readonly Uint8Array[]) {
-    this.#rate = RATES[strength];
-    for (const part of parts) for (const byte of part) this.#take(byte);
-    // Suffix 1111 and the first pad bit, then the last bit of pad10*1 (FIPS 202 §6.2, §5.1).
-    this.#xor(this.#at, 0x1f);
-    this.#xor(this.#rate - 1, 0x80);
-    this.#at = this.#rate;
+  constructor(strength: keyof typeof RATE, ...parts: readonly Uint8Array[]) {
+    this.#rate = RATE[strength];
+    absorb(this.#state, this.#rate, SUFFIX.SHAKE, parts);
   }
 
   /** The next `count` bytes. */
@@ -26,23 +31,12 @@ export class Shake {
 
   /** The next byte. */
   next(): number {
-    if (this.#at === this.#rate) this.#permute();
+    if (this.#at === this.#rate) {
+      keccakF(this.#state);
+      this.#at = 0;
+    }
     const byte = (this.#state[this.#at >> 2]! >>> (8 * (this.#at & 3))) & 255;
     this.#at++;
     return byte;
-  }
-
-  #take(byte: number): void {
-    this.#xor(this.#at++, byte);
-    if (this.#at === this.#rate) this.#permute();
-  }
-
-  #xor(at: number, byte: number): void {
-    this.#state[at >> 2]! ^= byte << (8 * (at & 3));
-  }
-
-  #permute(): void {
-    keccakF(this.#state);
-    this.#at = 0;
   }
 }
