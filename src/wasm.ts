@@ -1,7 +1,7 @@
 /**
  * `photon-quasar/wasm`: the kernels of the consensus core, on WebAssembly, in browsers and in Node alike.
  *
- * {@link openKernels} gives SHA3-256 and Merkle roots at once, and makes the kernels with a state: signature verifiers
+ * {@link openKernels} gives SHA3-256, SHAKE and Merkle trees at once, and makes the kernels with a state: signature verifiers
  * (ML-DSA-65), block DAGs with their commit rule, tallies of votes, conflict sets. See docs/wasm.md for an example of each.
  * Only public data may enter: there is nothing here that signs, decrypts, or keeps a secret.
  */
@@ -13,8 +13,10 @@ export {
   type DagOptions,
   type DecidedSlot,
   type Kernels,
+  type MerklePath,
   NO_LEADER,
   OPINION,
+  type SignatureCheck,
   type SignatureVerifier,
   type SlotStatus,
   TALLY,

@@ -42,13 +42,14 @@ export function markdown(report: Report, groups: readonly MeasuredGroup[]): stri
 
 function groupTable(rows: readonly Row[]): string {
   const columns = columnsOf(rows);
+  const hasLibraries = rows.some((row) => row.libraries.length > 0);
   const lines = rows.map((row) => [
     `${labelOf(row)}, ${row.unit}`,
     ...columns.map((column) => cell(row, column)),
     times(ratioOf(row, 'twin')),
-    library(row),
+    ...(hasLibraries ? [library(row)] : []),
   ]);
-  return table(['', ...columns, 'twin / simd', 'library / simd'], lines);
+  return table(['', ...columns, 'twin / simd', ...(hasLibraries ? ['library / simd'] : [])], lines);
 }
 
 function cell(row: Row, column: string): string {

@@ -6,6 +6,7 @@ import { type Effort, FULL, measure, type OwnRowSpec, QUICK, type Row, type RowS
 import { conflictRows } from './rows/conflict.ts';
 import { dagRows } from './rows/dag.ts';
 import { hashRows } from './rows/hash.ts';
+import { merkleRows } from './rows/merkle.ts';
 import { mldsaRows } from './rows/mldsa.ts';
 import { tallyRows } from './rows/tally.ts';
 
@@ -31,7 +32,8 @@ export interface Selection {
 }
 
 export const KERNEL_GROUPS: readonly Group[] = [
-  { title: 'Hashes and Merkle trees', rows: hashRows },
+  { title: 'Hashes', rows: hashRows },
+  { title: 'Merkle trees', rows: merkleRows },
   { title: 'Signatures', rows: mldsaRows },
   { title: 'DAG and commit rule', rows: dagRows },
   { title: 'Tally', rows: tallyRows },

@@ -1,4 +1,4 @@
-/** SHA3-256 as one writes it first: 64-bit lanes as BigInts, the steps of FIPS 202 §3.2 one after the other. */
+/** SHA3-256 and SHAKE256 as one writes them first: 64-bit lanes as BigInts, the steps of FIPS 202 §3.2 one after the other. */
 
 const MASK = (1n << 64n) - 1n;
 const RATE_BYTES = 136;
@@ -34,16 +34,27 @@ function keccakF(start: readonly bigint[]): bigint[] {
 }
 
 export function naiveSha3(message: Uint8Array): Uint8Array {
+  return sponge(message, 0x06, 32);
+}
+
+export function naiveShake256(message: Uint8Array, outputBytes: number): Uint8Array {
+  return sponge(message, 0x1f, outputBytes);
+}
+
+function sponge(message: Uint8Array, suffix: number, outputBytes: number): Uint8Array {
   const padded = new Uint8Array((Math.floor(message.length / RATE_BYTES) + 1) * RATE_BYTES);
   padded.set(message);
-  padded[message.length] = 0x06;
+  padded[message.length] = suffix;
   padded[padded.length - 1]! |= 0x80;
   let lanes = new Array<bigint>(25).fill(0n);
   const view = new DataView(padded.buffer);
   for (let at = 0; at < padded.length; at += RATE_BYTES) {
     lanes = keccakF(lanes.map((lane, i) => (i < RATE_BYTES / 8 ? lane ^ view.getBigUint64(at + 8 * i, true) : lane)));
   }
-  const digest = new Uint8Array(32);
-  for (let i = 0; i < 4; i++) new DataView(digest.buffer).setBigUint64(8 * i, lanes[i]!, true);
-  return digest;
+  const output: number[] = [];
+  for (; output.length < outputBytes; lanes = keccakF(lanes)) {
+    for (const lane of lanes.slice(0, RATE_BYTES / 8))
+      for (let shift = 0n; shift < 64n; shift += 8n) output.push(Number((lane >> shift) & 255n));
+  }
+  return Uint8Array.from(output.slice(0, outputBytes));
 }

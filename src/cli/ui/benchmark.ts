@@ -19,7 +19,8 @@ import type { Terminal } from './terminal.ts';
 /** Two lines a row: the medians, and below them the unit and how far the samples are spread. */
 export function printGroup(terminal: Terminal, { title, rows }: MeasuredGroup): void {
   const columns = columnsOf(rows);
-  const header = ['', ...columns, 'twin/simd', 'library/simd'];
+  const hasLibraries = rows.some((row) => row.libraries.length > 0);
+  const header = ['', ...columns, 'twin/simd', ...(hasLibraries ? ['library/simd'] : [])];
   const lines = table(
     header,
     rows.flatMap((row) => [
