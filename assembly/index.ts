@@ -9,8 +9,8 @@ export {
   dagLinearize, dagMarkCommitted, dagParentsAddress, dagPrepare, dagQuorumAddress, dagReaches, dagSize,
 } from './dag';
 export {
-  tallyApply, tallyClose, tallyConfidence, tallyEvaluate, tallyInit, tallyOpen, tallyOpinion, tallySidesAddress,
-  tallyStage, tallyStakes, tallyThresholdsAddress,
+  tallyApply, tallyBallots, tallyClose, tallyConfidence, tallyEvaluate, tallyInit, tallyOpen, tallyOpinion,
+  tallySidesAddress, tallyStage, tallyStakes, tallyThresholdsAddress,
 } from './tally';
 export {
   conflictClaim, conflictExpire, conflictHas, conflictInit, conflictSeedAddress, conflictSize, conflictStage,

@@ -295,6 +295,24 @@ export function tallyOpinion(slot: u32, author: u32): i32 {
   return isTaken(slot) ? opinionOf(slot, author) : BAD_SLOT;
 }
 
+/**
+ * Ballots on `count` slots at `slots` to `out`, u16 by slot and then by author: opinion above 14 bits of confidence, 0 when
+ * silent. Returns −1, or the index of a slot that is not taken.
+ */
+export function tallyBallots(slots: usize, count: u32, out: usize): i32 {
+  for (let i: u32 = 0; i < count; i++) {
+    const slot = load<u32>(slots + (<usize>i << 2));
+    if (!isTaken(slot)) return i;
+    for (let author: u32 = 0; author < authorsCount; author++) {
+      const opinion = opinionOf(slot, author);
+      const confidence: u32 = opinion == NONE ? 0 : load<u16>(confidenceAt(author, slot));
+      store<u16>(out, <u16>((opinion << 14) | confidence));
+      out += 2;
+    }
+  }
+  return -1;
+}
+
 /** Stakes by side to tallySidesAddress. 0 or BAD_SLOT. */
 export function tallyStakes(slot: u32): i32 {
   if (!isTaken(slot)) return BAD_SLOT;

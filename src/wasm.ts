@@ -7,6 +7,7 @@
  */
 export { isPqError, PqError } from './errors.ts';
 export {
+  BALLOT_CONFIDENCE_BITS,
   type ConflictKernel,
   type ConflictOptions,
   type DagKernel,

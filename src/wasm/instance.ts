@@ -48,6 +48,7 @@ export interface CoreExports {
   tallyApply(lists: number, listCount: number, votes: number, voteCount: number): number;
   tallyEvaluate(slots: number, count: number, out: number): number;
   tallyOpinion(slot: number, author: number): number;
+  tallyBallots(slots: number, count: number, out: number): number;
   tallyStakes(slot: number): number;
   tallyConfidence(slot: number, side: number): number;
   conflictSeedAddress(): number;

@@ -78,6 +78,8 @@ export interface TallyVote {
 }
 
 export const OPINION = { NONE: 0, APPROVE: 1, REJECT: 2, ABSTAIN: 3 } as const;
+/** The lower bits of a ballot: its confidence; the opinion stands above them. */
+export const BALLOT_CONFIDENCE_BITS = 14;
 /** What {@link TallyKernel.evaluate} says of a slot; the first that holds, in this order after OPEN. */
 export const TALLY = { OPEN: 0, APPROVED: 1, REJECTED: 2, SPLIT: 3 } as const;
 
@@ -100,6 +102,11 @@ export interface TallyKernel {
   confidence(slot: number, side: 1 | 2): number;
   /** One of OPINION. */
   opinion(slot: number, author: number): number;
+  /**
+   * Everything that counts on these slots: for each slot, for each author, opinion × 2^14 + confidence, 0 when silent.
+   * Applied again to fresh slots, one vote each, they give the same sums, verdicts and medians.
+   */
+  ballots(slots: Int32Array): Uint16Array;
   /** Stake by side. */
   stakes(slot: number): { readonly approve: number; readonly reject: number; readonly abstain: number };
 }

@@ -9,6 +9,8 @@ const NO_MEMORY = -2;
 const LIST_WORDS = 4;
 const RUN_BYTES = 12;
 const VOTE_WORDS = 7;
+/** Ballots asked for at once: the scratch memory for more would never be given back. */
+const SLOTS_PER_CALL = 1024;
 /** Bits are read 64 at a time: zeros follow them. */
 const BITS_MARGIN_BYTES = 16;
 
@@ -138,6 +140,21 @@ export class CoreTally implements TallyKernel {
     const opinion = this.#core.exports.tallyOpinion(slotNumber(slot), author);
     if (opinion < 0) throw badSlot(slot);
     return opinion;
+  }
+
+  ballots(slots: Int32Array): Uint16Array {
+    const all = new Uint16Array(slots.length * this.#authors);
+    for (let from = 0; from < slots.length; from += SLOTS_PER_CALL) {
+      const some = slots.subarray(from, from + SLOTS_PER_CALL);
+      const words = some.length * this.#authors;
+      const at = this.#stage(4 * some.length + 2 * words);
+      const out = at + 4 * some.length;
+      this.#core.i32.set(some, at >>> 2);
+      const bad = this.#core.exports.tallyBallots(at, some.length, out);
+      if (bad >= 0) throw badSlot(some[bad]!);
+      all.set(this.#core.u16.subarray(out >>> 1, (out >>> 1) + words), from * this.#authors);
+    }
+    return all;
   }
 
   stakes(slot: number): { readonly approve: number; readonly reject: number; readonly abstain: number } {

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { NaiveTally } from '../../src/bench/naive/tally.ts';
-import { OPINION, TALLY, type TallyKernel, type TallyOptions, type TallyVote } from '../../src/wasm/kernels.ts';
+import {
+  BALLOT_CONFIDENCE_BITS,
+  OPINION,
+  TALLY,
+  type TallyKernel,
+  type TallyOptions,
+  type TallyVote,
+} from '../../src/wasm/kernels.ts';
 import { codeOf } from './codes.ts';
 import { variants } from './variants.ts';
 
@@ -78,6 +85,34 @@ describe.each(variants)('tally of $name', (kernels) => {
     expect(tally.confidence(b, OPINION.APPROVE)).toBe(10);
   });
 
+  test('ballots, cast again elsewhere, give the same tally', () => {
+    const tally = tallyOf({ stakes: [1, 1, 5, 2, 1], maxOpen: 3000 });
+    const slots = Int32Array.from({ length: 2500 }, () => tally.open());
+    tally.apply([
+      vote(0, 9000, [...slots], new Uint8Array(313).fill(0b0110_1101)),
+      vote(2, 10_000, [...slots.subarray(7)], NO_BITS, new Uint8Array(300).fill(0b1100_0011)),
+      vote(4, 0, [...slots.subarray(2000)]),
+    ]);
+    const ballots = tally.ballots(slots);
+    expect([...ballots.subarray(0, 10)]).toEqual([2 ** 15 + 9000, 0, 0, 0, 0, 2 ** 14 + 9000, 0, 0, 0, 0]);
+    const again = tallyOf({ stakes: [1, 1, 5, 2, 1], maxOpen: 3000 });
+    const others = Int32Array.from(slots, () => again.open());
+    for (const [i, ballot] of ballots.entries()) {
+      const opinion = ballot >> BALLOT_CONFIDENCE_BITS;
+      if (opinion === OPINION.NONE) continue;
+      const bit = (of: number) => (opinion === of ? Uint8Array.of(1) : NO_BITS);
+      const confidence = ballot % 2 ** BALLOT_CONFIDENCE_BITS;
+      const slot = others[Math.floor(i / 5)]!;
+      again.apply([vote(i % 5, confidence, [slot], bit(OPINION.REJECT), bit(OPINION.ABSTAIN))]);
+    }
+    expect(again.ballots(others)).toEqual(ballots);
+    expect(again.evaluate(others)).toEqual(tally.evaluate(slots));
+    for (const [i, slot] of slots.entries()) {
+      expect(again.stakes(others[i]!)).toEqual(tally.stakes(slot));
+      expect(again.confidence(others[i]!, OPINION.REJECT)).toBe(tally.confidence(slot, OPINION.REJECT));
+    }
+  });
+
   test('a slot that is opened again is silent', () => {
     const tally = tallyOf({ maxOpen: 70 });
     const slots = Array.from({ length: 70 }, () => tally.open());
@@ -105,6 +140,7 @@ describe.each(variants)('tally of $name', (kernels) => {
     }
     for (const bad of [-2, closed, 1000]) {
       expect(codeOf(() => tally.evaluate(Int32Array.of(slot, bad)))).toBe('TALLY_BAD_SLOT');
+      expect(codeOf(() => tally.ballots(Int32Array.of(slot, bad)))).toBe('TALLY_BAD_SLOT');
       expect(codeOf(() => tally.apply([vote(0, 1, [slot]), vote(1, 1, [slot, bad])]))).toBe('TALLY_BAD_SLOT');
     }
     for (const bad of [vote(4, 1, []), vote(-1, 1, []), vote(0, 10_001, []), vote(0, -1, []), vote(0.5, 1, [])]) {
@@ -201,6 +237,7 @@ function runStep(step: Step, open: number[], size: number, kernels: readonly Tal
   }
   const slots = Int32Array.from(open);
   agree((kernel) => kernel.evaluate(slots));
+  agree((kernel) => kernel.ballots(slots.toReversed()));
   for (const slot of open.filter((_, i) => i % 7 === 0)) {
     agree((kernel) => kernel.stakes(slot));
     for (const side of [OPINION.APPROVE, OPINION.REJECT]) agree((kernel) => kernel.confidence(slot, side));

@@ -75,6 +75,16 @@ export class NaiveTally implements TallyKernel {
     return this.#slots.get(slot)!.get(author)?.opinion ?? OPINION.NONE;
   }
 
+  ballots(slots: Int32Array): Uint16Array {
+    const ballots = Array.from(slots, (slot) =>
+      this.#options.stakes.map((_, author) => {
+        const said = this.#slots.get(slot)!.get(author);
+        return said === undefined ? 0 : said.opinion * 2 ** 14 + said.confidence;
+      }),
+    );
+    return Uint16Array.from(ballots.flat());
+  }
+
   stakes(slot: number): { readonly approve: number; readonly reject: number; readonly abstain: number } {
     const side = (opinion: number): number => Number(this.#stake(slot, opinion));
     return { approve: side(OPINION.APPROVE), reject: side(OPINION.REJECT), abstain: side(OPINION.ABSTAIN) };

@@ -110,6 +110,38 @@ function lifeRow(authors: number, proposals: number): RowSpec {
   };
 }
 
+/** What a snapshot of the node's state asks for: every ballot on everything open. */
+function ballotsRow(authors: number, proposals: number): RowSpec {
+  const options: TallyOptions = {
+    stakes: new Array<number>(authors).fill(1),
+    requiredVotes: authors - Math.floor((authors - 1) / 3),
+    validity: Math.floor((authors - 1) / 3) + 1,
+    maxOpen: 20_000,
+  };
+  const column = (make: () => TallyKernel) => (): Column => {
+    const tally = make();
+    const slots = Int32Array.from({ length: proposals }, () => tally.open());
+    tally.apply(votesOn(slots, authors, 'mixed'));
+    // Of the last ones: going through all of them would cost more than the kernel.
+    return { run: () => checksum(tally.ballots(slots).subarray(-256)) };
+  };
+  return {
+    name: 'tally: all ballots',
+    params: { authors, proposals },
+    operations: 1,
+    operation: 'snapshot',
+    columns: {
+      naive: column(() => new NaiveTally(options)),
+      ...Object.fromEntries(
+        Object.entries(perKernel((kernels) => kernels)).map(([name, kernels]) => [
+          name,
+          column(() => kernels().createTally(options)),
+        ]),
+      ),
+    },
+  };
+}
+
 export function tallyRows(): RowSpec[] {
   return [
     tallyRow(100, 1000, 'approvals', { twin: 5 }),
@@ -117,5 +149,6 @@ export function tallyRows(): RowSpec[] {
     tallyRow(4, 100, 'mixed'),
     lifeRow(100, 1000),
     lifeRow(4, 100),
+    ballotsRow(100, 1000),
   ];
 }

@@ -1,6 +1,6 @@
 /** The tally of opinions in plain TypeScript: one byte per (author, slot); the oracle of the core's `tally` kernel. */
 import type { TallyKernel, TallyOptions, TallyVote } from '../kernels.ts';
-import { OPINION, TALLY } from '../kernels.ts';
+import { BALLOT_CONFIDENCE_BITS, OPINION, TALLY } from '../kernels.ts';
 import { SlotAllocator } from '../slots.ts';
 import { badSlot, checkAuthor, checkTallyOptions, checkVote, tallyFull } from '../tally-checks.ts';
 
@@ -127,6 +127,20 @@ export class TwinTally implements TallyKernel {
     this.#check(slot);
     checkAuthor(author, this.#authors);
     return this.#opinions[author * this.#capacity + slot]!;
+  }
+
+  ballots(slots: Int32Array): Uint16Array {
+    const ballots = new Uint16Array(slots.length * this.#authors);
+    for (let i = 0; i < slots.length; i++) {
+      this.#check(slots[i]!);
+      for (let author = 0; author < this.#authors; author++) {
+        const at = author * this.#capacity + slots[i]!;
+        const opinion = this.#opinions[at]!;
+        const confidence = opinion === OPINION.NONE ? 0 : this.#confidences[at]!;
+        ballots[i * this.#authors + author] = (opinion << BALLOT_CONFIDENCE_BITS) | confidence;
+      }
+    }
+    return ballots;
   }
 
   stakes(slot: number): { readonly approve: number; readonly reject: number; readonly abstain: number } {
