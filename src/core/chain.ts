@@ -2,9 +2,9 @@
  * The pipeline from the DAG to finality: Prism orders, Focus decides, the application executes, Horizon certifies. Each
  * stage is a pure function of the one before; only execution is asked of the driver.
  */
-import { isPqError } from '../errors.ts';
+import { isPqError, PqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
-import { digestKey } from './block.ts';
+import { compareRefs, digestKey, refKey } from './block.ts';
 import { equalBytes } from './bytes.ts';
 import { commitDigest } from './commit.ts';
 import type { Committee, LeaderSchedule } from './committee.ts';
@@ -12,10 +12,20 @@ import { type Admission, Dag, type Vertex } from './dag.ts';
 import { Focus } from './focus.ts';
 import { type ExecutionResult, Horizon } from './horizon.ts';
 import type { SignedRecord } from './io.ts';
-import { MAX_PENDING_COMMITS } from './limits.ts';
+import { GC_DEPTH_ROUNDS, MAX_PENDING_COMMITS } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import { type OrderedCommit, Prism } from './prism.ts';
-import type { Certificate, Commit, CommitDigest, Decision, KeysOf, VerifiedBlock } from './types.ts';
+import type { CoreSnapshot } from './snapshot.ts';
+import type {
+  AcceptedBlock,
+  Block,
+  Certificate,
+  Commit,
+  CommitDigest,
+  Decision,
+  KeysOf,
+  VerifiedBlock,
+} from './types.ts';
 
 /** What the chain tells the core while it moves. */
 export interface ChainListener {
@@ -26,12 +36,29 @@ export interface ChainListener {
   decided(decisions: readonly Decision[]): void;
 }
 
+export interface ChainParts {
+  readonly kernels: Kernels;
+  readonly committee: Committee;
+  readonly schedule: LeaderSchedule;
+  readonly keysOf: KeysOf;
+  readonly out: Outbox;
+  readonly listener: ChainListener;
+  readonly tableSeed?: Uint8Array | undefined;
+  /** Commits from one snapshot to the next; 0 for none. */
+  readonly snapshotEvery: number;
+}
+
+/** A snapshot that lacks its commit: that one is not executed yet. */
+type Captured = Omit<CoreSnapshot, 'commit'> & { readonly index: number };
+
 export class Chain {
   readonly dag: Dag;
   readonly prism: Prism;
   readonly focus: Focus;
   readonly horizon: Horizon;
   readonly #kernels: Kernels;
+  readonly #committee: Committee;
+  readonly #snapshotEvery: number;
   readonly #out: Outbox;
   readonly #listener: ChainListener;
   /** Commits up to here are re-run from the own store. */
@@ -41,19 +68,16 @@ export class Chain {
   /** The record of before a restart, until the commit it voted for last is executed here. */
   #listed: SignedRecord | null = null;
   #halted = false;
+  /** Of commits that are not executed yet, in order. */
+  readonly #captured: Captured[] = [];
 
-  constructor(
-    kernels: Kernels,
-    committee: Committee,
-    schedule: LeaderSchedule,
-    keysOf: KeysOf,
-    out: Outbox,
-    listener: ChainListener,
-    tableSeed?: Uint8Array,
-  ) {
+  constructor(parts: ChainParts) {
+    const { kernels, committee, schedule, keysOf, out, listener, tableSeed, snapshotEvery } = parts;
     this.#kernels = kernels;
+    this.#committee = committee;
     this.#out = out;
     this.#listener = listener;
+    this.#snapshotEvery = snapshotEvery;
     this.dag = new Dag(kernels, committee);
     this.prism = new Prism(this.dag, committee, schedule);
     this.focus = new Focus(kernels, committee, keysOf, tableSeed);
@@ -92,6 +116,34 @@ export class Chain {
     }
   }
 
+  /**
+   * Goes on from a snapshot, before anything else is fed. `blocks` are those that it names, in its order; `commits` the
+   * newest ones up to its own, in order. Throws `SNAPSHOT_…` when these do not belong together: then nothing may be done with it.
+   */
+  restore(snapshot: CoreSnapshot, blocks: readonly VerifiedBlock[], commits: readonly Commit[]): void {
+    const { commit, committed, decisiveIndex, focus } = snapshot;
+    const held = new Map(blocks.map((block) => [refKey(block.ref), block as Block as AcceptedBlock]));
+    if (committed.length !== blocks.length || !committed.every((ref) => held.has(refKey(ref)))) {
+      throw new PqError('SNAPSHOT_BLOCKS', 'These are not the blocks that the snapshot names.', {
+        index: commit.index,
+      });
+    }
+    checkOrigin(this.#committee, commit);
+    if (commits.at(-1)?.index !== commit.index) {
+      throw new PqError('SNAPSHOT_COMMITS', 'The commits end in another one than the snapshot.', {
+        index: commit.index,
+      });
+    }
+    this.focus.restore(focus, commit.timestampMs, (ref) => held.get(refKey(ref)));
+    this.prism.restore(commit);
+    this.horizon.restore(commits, decisiveIndex);
+    this.#replayedIndex = commit.index;
+    this.#executingIndex = commit.index;
+    this.dag.startAbove(Math.max(0, commit.leader.round - GC_DEPTH_ROUNDS));
+    for (const block of blocks) this.#listener.admitted(this.dag.insertCommitted(block));
+    for (const block of blocks) this.observe(block);
+  }
+
   /** Takes over a commit with its blocks: `replayed` from the own store, or from a peer under a certificate. */
   adopt(commit: Commit, digest: CommitDigest, blocks: readonly VerifiedBlock[], replayed: boolean): void {
     if (replayed) this.#replayedIndex = commit.index;
@@ -123,6 +175,7 @@ export class Chain {
       this.#out.push({ type: 'storeCommit', commit, digest, refs, decisions, receipts: result.receipts });
     }
     this.#out.event({ type: 'executed', commit, digest, decisions, receipts: result.receipts, replayed });
+    this.#handOut(commit);
     this.#adoptProven();
     this.certify();
     this.#execute();
@@ -211,7 +264,22 @@ export class Chain {
     const { admission, dropped } = this.dag.collect(ordered.leader.round);
     if (dropped.length > 0) this.#listener.dropped(dropped);
     this.#listener.admitted(admission);
+    if (this.#snapshotEvery > 0 && index % this.#snapshotEvery === 0 && !replayed) this.#capture(index);
     this.#execute();
+  }
+
+  /** What is held after a commit, before the next one changes it. Handed out once the commit is executed. */
+  #capture(index: number): void {
+    const committed = [...this.dag.all()].filter((vertex) => vertex.committed).map(({ block }) => block.ref);
+    committed.sort(compareRefs);
+    const { decisiveIndex } = this.horizon;
+    this.#captured.push({ index, committed, decisiveIndex, focus: this.focus.capture() });
+  }
+
+  #handOut(commit: Commit): void {
+    if (this.#captured[0]?.index !== commit.index) return;
+    const { committed, decisiveIndex, focus } = this.#captured.shift() as Captured;
+    this.#out.push({ type: 'snapshot', snapshot: { commit, committed, decisiveIndex, focus } });
   }
 
   #execute(): void {
@@ -221,6 +289,14 @@ export class Chain {
     const { index, timestampMs, decisions, proposals } = head;
     this.#out.push({ type: 'execute', execution: { index, timestampMs, decisions, proposals } });
   }
+}
+
+/** A snapshot of another chain, epoch or committee says nothing about this one. */
+function checkOrigin({ chainId, epoch, hash }: Committee, commit: Commit): void {
+  const isOwn = equalBytes(commit.chainId, chainId) && equalBytes(commit.nextCommitteeHash, hash);
+  if (isOwn && commit.epoch === epoch) return;
+  const message = 'The snapshot is of another chain, epoch or committee than the one to go on with.';
+  throw new PqError('SNAPSHOT_ORIGIN', message, { index: commit.index, epoch: commit.epoch });
 }
 
 /** Ids as map keys. */

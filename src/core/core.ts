@@ -67,19 +67,20 @@ class ConsensusCore implements Core {
     this.#local = { ...DEFAULT_LOCAL_PARAMETERS, ...options.local };
     const schedule = leaderSchedule(kernels, committee);
     this.#peers = new PeerTable(committee);
-    this.#chain = new Chain(
+    this.#chain = new Chain({
       kernels,
       committee,
       schedule,
       keysOf,
-      this.#out,
-      {
+      out: this.#out,
+      listener: {
         admitted: (admission) => this.#admitted(admission),
         dropped: (vertices) => this.#dropped(vertices),
         decided: (decisions) => this.#decided(decisions),
       },
-      options.tableSeed,
-    );
+      tableSeed: options.tableSeed,
+      snapshotEvery: this.#local.snapshotEvery,
+    });
     const { dag } = this.#chain;
     this.#pacemaker = new Pacemaker(dag, committee, schedule, this.#local);
     this.#fetcher = new Fetcher(dag, committee.size);
@@ -144,6 +145,10 @@ class ConsensusCore implements Core {
 
   #take(input: Input): void {
     switch (input.type) {
+      case 'restore': {
+        const blocks = input.blocks as readonly Block[] as readonly VerifiedBlock[];
+        return this.#chain.restore(input.snapshot, blocks, input.commits);
+      }
       case 'replay': {
         const { commit, blocks } = input.record;
         const digest = commitDigest(this.#kernels, commit);
@@ -193,7 +198,8 @@ class ConsensusCore implements Core {
   /** An own block from before the restart: its votes are cast, its proposals are out. */
   #wasEmitted(block: Block): void {
     for (const vote of block.header.votes) this.#wave.wasCast(vote);
-    this.#mempool.markEmitted(block.proposals.map((proposal) => ({ proposal })));
+    const owed = block.proposals.filter((proposal) => this.#chain.focus.isUndecidedProposal(proposal));
+    this.#mempool.markEmitted(owed.map((proposal) => ({ proposal })));
   }
 
   #start(record: SignedRecord | null, unsigned: Block | null, pending: readonly Submission[]): void {
@@ -201,6 +207,8 @@ class ConsensusCore implements Core {
     if (unsigned) this.#wasEmitted(unsigned);
     this.#submit(pending);
     for (const vertex of this.#chain.dag.all()) this.#consider(vertex);
+    // Of what the reloaded headers say, too: else a block would be made for a certificate that is there.
+    this.#chain.certify();
     if (record) this.#proposer?.start(this.#nowMs, record, unsigned);
   }
 
@@ -209,7 +217,9 @@ class ConsensusCore implements Core {
     for (const submission of submissions) {
       const { id } = submission.proposal;
       if (this.#chain.focus.isDecided(digestKey(id))) continue;
-      if (!this.#mempool.add(submission)) this.#out.event({ type: 'lapsed', id });
+      // Some block brought it already: it is owed, but putting it into another one would change nothing.
+      if (this.#chain.focus.isOpen(digestKey(id))) this.#mempool.markEmitted([submission]);
+      else if (!this.#mempool.add(submission)) this.#out.event({ type: 'lapsed', id });
     }
   }
 

@@ -174,6 +174,12 @@ export class Dag {
     return admission;
   }
 
+  /** Goes on above `gcRound`, before anything is put in. */
+  startAbove(gcRound: number): void {
+    this.#gcRound = gcRound;
+    this.#kernel.collect(gcRound);
+  }
+
   /** The causal history of a committed leader that no earlier commit took, in the agreed order. */
   linearize(leader: Vertex): Vertex[] {
     return Array.from(this.#kernel.linearize(leader.handle, this.#gcRound), (handle) => {

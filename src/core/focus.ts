@@ -2,7 +2,9 @@
  * Focus: decisions on proposals, as a pure function of the committed prefix. Votes are explicit and tallied by stake;
  * a proposal nobody decides in time expires; of conflicting ones the first in decision order wins.
  */
+import { PqError } from '../errors.ts';
 import {
+  BALLOT_CONFIDENCE_BITS,
   type ConflictKernel,
   type Kernels,
   OPINION,
@@ -11,6 +13,7 @@ import {
   type TallyVote,
 } from '../wasm/kernels.ts';
 import { digestKey, refKey } from './block.ts';
+import { concatBytes } from './bytes.ts';
 import type { Committee } from './committee.ts';
 import {
   CONFIDENCE_MAX,
@@ -21,7 +24,21 @@ import {
   OPEN_ROUNDS_MIN,
 } from './limits.ts';
 import type { OrderedCommit } from './prism.ts';
-import type { AcceptedBlock, Decision, DecisionName, IdentifiedProposal, KeysOf, ReasonName, Vote } from './types.ts';
+import { Remembered, type RememberedProposal, readRemembered } from './remembered.ts';
+import type { FocusState, OpenState, VotableState } from './snapshot.ts';
+import type {
+  AcceptedBlock,
+  Decision,
+  DecisionName,
+  IdentifiedProposal,
+  KeysOf,
+  ReasonName,
+  Ref,
+  Vote,
+} from './types.ts';
+
+const NO_BITS = new Uint8Array(0);
+const FIRST_BIT = Uint8Array.of(1);
 
 interface OpenProposal {
   readonly proposal: IdentifiedProposal;
@@ -51,12 +68,9 @@ export class Focus {
   readonly #claims: ConflictKernel;
   /** In opening order. */
   readonly #open = new Map<string, OpenProposal>();
-  /** Decided proposals that have not run out: no replay before the expiry, no need to remember after it. */
-  readonly #decided = new Set<string>();
-  /** The same ids by the second of their expiry, so that forgetting costs what is forgotten. */
-  readonly #decidedBySecond = new Map<number, string[]>();
-  /** Ids of the proposals of committed blocks on which votes can still count, by ref of the block. */
-  readonly #votable = new Map<string, readonly string[]>();
+  readonly #decided = new Remembered();
+  /** Committed blocks on whose proposals votes can still count, by ref. */
+  readonly #votable = new Map<string, VotableState>();
   /** Leaders' own payloads: opened by the next commit, so that commit time is never older than what it judges. */
   #deferred: AcceptedBlock[] = [];
   #timestampMs = 0;
@@ -91,9 +105,11 @@ export class Focus {
   }
   /** True while a proposal of this block could still be decided by votes. */
   isUndecided(block: AcceptedBlock): boolean {
-    return block.proposals.some(({ id, proposal }) => {
-      return !this.#decided.has(digestKey(id)) && proposal.expiryMs >= this.#timestampMs;
-    });
+    return block.proposals.some((proposal) => this.isUndecidedProposal(proposal));
+  }
+  /** True while votes could still decide it. */
+  isUndecidedProposal({ id, proposal }: IdentifiedProposal): boolean {
+    return !this.#decided.has(digestKey(id)) && proposal.expiryMs >= this.#timestampMs;
   }
 
   /** Applies one commit: opens its proposals, counts its votes, decides what can be decided. */
@@ -107,21 +123,56 @@ export class Focus {
     return decided;
   }
 
-  #forget(nowMs: number): void {
-    this.#claims.expire(nowMs);
-    for (const [second, keys] of this.#decidedBySecond) {
-      if (second * 1000 + 999 >= nowMs) continue;
-      for (const key of keys) this.#decided.delete(key);
-      this.#decidedBySecond.delete(second);
+  /** Everything that the next commits depend on, as it is now. */
+  capture(): FocusState {
+    const open = [...this.#open.values()];
+    return {
+      open: open.map(({ proposal, openedRound, votableFromMs }) => ({ proposal, openedRound, votableFromMs })),
+      ballots: this.#tally.ballots(Int32Array.from(open, ({ slot }) => slot)),
+      votable: [...this.#votable.values()],
+      deferred: this.#deferred.map(({ ref }) => ref),
+      remembered: this.#decided.records(),
+    };
+  }
+
+  /**
+   * Takes up what {@link capture} gave at commit time `timestampMs`, into an empty one. `blockOf` gives the committed blocks
+   * above gcRound. Throws `SNAPSHOT_FOCUS` for a state that no commits lead to.
+   */
+  restore(state: FocusState, timestampMs: number, blockOf: (ref: Ref) => AcceptedBlock | undefined): void {
+    this.#timestampMs = timestampMs;
+    this.#restoreOpen(state);
+    for (const votable of state.votable) this.#votable.set(refKey(votable.ref), votable);
+    for (const ref of state.deferred) this.#deferred.push(blockOf(ref) ?? refuse('a block that is not held'));
+    for (const bytes of state.remembered) for (const each of readRemembered(bytes)) this.#restoreRemembered(each);
+  }
+
+  #restoreOpen({ open, ballots }: FocusState): void {
+    const authors = this.#committee.size;
+    if (ballots.length !== open.length * authors) refuse('ballots of another committee');
+    for (const [i, each] of open.entries()) {
+      const { slot } = this.#hold(each);
+      const votes: TallyVote[] = [];
+      for (let author = 0; author < authors; author++) {
+        const ballot = ballots[i * authors + author]!;
+        if (ballot !== 0) votes.push(recast(slot, author, ballot));
+      }
+      this.#tally.apply(votes);
     }
   }
 
-  #remember(key: string, expiryMs: number): void {
-    const second = Math.floor(expiryMs / 1000);
-    this.#decided.add(key);
-    const keys = this.#decidedBySecond.get(second);
-    if (keys) keys.push(key);
-    else this.#decidedBySecond.set(second, [key]);
+  #restoreRemembered(remembered: RememberedProposal): void {
+    this.#decided.add(remembered);
+    const { keys, expiryMs } = remembered;
+    // Ids are forgotten by the second, claims to the millisecond.
+    if (keys.length === 0 || expiryMs < this.#timestampMs) return;
+    const claimed = this.#claims.claim(concatBytes(...keys), Uint32Array.of(keys.length), Float64Array.of(expiryMs));
+    if (claimed[0] !== 1) refuse('a key that two proposals claim');
+  }
+
+  #forget(nowMs: number): void {
+    this.#claims.expire(nowMs);
+    this.#decided.forget(nowMs);
   }
 
   #openAll(commit: OrderedCommit): void {
@@ -134,10 +185,7 @@ export class Focus {
         continue;
       }
       for (const proposal of block.proposals) this.#openOne(proposal, commit);
-      this.#votable.set(
-        refKey(block.ref),
-        block.proposals.map(({ id }) => digestKey(id)),
-      );
+      this.#votable.set(refKey(block.ref), { ref: block.ref, ids: block.proposals.map(({ id }) => digestKey(id)) });
     }
   }
 
@@ -148,16 +196,16 @@ export class Focus {
     const nowMs = commit.timestampMs;
     if (nowMs > expiryMs || expiryMs > nowMs + this.#committee.parameters.maxExpiryMs) return;
     if (this.#isFull()) return;
+    this.#hold({ proposal, openedRound: commit.leader.round, votableFromMs: null });
+  }
+
+  #hold({ proposal, openedRound, votableFromMs }: OpenState): OpenProposal {
     const said = this.#keysOf(proposal.proposal);
     const keys = said.wellFormed && said.keys.length <= MAX_KEYS_PER_PROPOSAL ? said.keys : null;
     this.#openKeys += keys?.length ?? 0;
-    this.#open.set(key, {
-      proposal,
-      keys,
-      slot: this.#tally.open(),
-      openedRound: commit.leader.round,
-      votableFromMs: null,
-    });
+    const entry = { proposal, keys, slot: this.#tally.open(), openedRound, votableFromMs };
+    this.#open.set(digestKey(proposal.id), entry);
+    return entry;
   }
 
   /** At a bound nothing more is opened, on every node alike; the client sees it lapse. */
@@ -170,7 +218,7 @@ export class Focus {
     const votes: TallyVote[] = [];
     for (const block of blocks) {
       for (const vote of block.header.votes) {
-        const ids = this.#votable.get(refKey(vote.target));
+        const ids = this.#votable.get(refKey(vote.target))?.ids;
         if (ids && fits(vote, ids.length)) votes.push(this.#tallyVote(block.ref.author, vote, ids));
       }
     }
@@ -203,7 +251,8 @@ export class Focus {
       const key = digestKey(entry.proposal.id);
       this.#open.delete(key);
       this.#openKeys -= entry.keys?.length ?? 0;
-      this.#remember(key, entry.proposal.proposal.expiryMs);
+      const claimed = verdict.decision === 'APPROVED' ? (entry.keys ?? []) : [];
+      this.#decided.add({ id: entry.proposal.id, expiryMs: entry.proposal.proposal.expiryMs, keys: claimed });
       this.#tally.close(entry.slot);
     }
     return { decisions, proposals };
@@ -253,8 +302,24 @@ export class Focus {
 
   /** A vote on a block whose proposals are all decided can have no effect any more. */
   #dropDecidedTargets(): void {
-    for (const [key, ids] of this.#votable) if (!ids.some((id) => this.#open.has(id))) this.#votable.delete(key);
+    for (const [key, { ids }] of this.#votable) if (!ids.some((id) => this.#open.has(id))) this.#votable.delete(key);
   }
+}
+
+function refuse(what: string): never {
+  throw new PqError('SNAPSHOT_FOCUS', `A snapshot cannot be used: it has ${what}.`, { what });
+}
+
+/** The vote that gives this ballot. */
+function recast(slot: number, author: number, ballot: number): TallyVote {
+  const opinion = ballot >> BALLOT_CONFIDENCE_BITS;
+  return {
+    author,
+    confidence: ballot % 2 ** BALLOT_CONFIDENCE_BITS,
+    slots: Int32Array.of(slot),
+    rejects: opinion === OPINION.REJECT ? FIRST_BIT : NO_BITS,
+    abstains: opinion === OPINION.ABSTAIN ? FIRST_BIT : NO_BITS,
+  };
 }
 
 /** A list that does not fit the target is the voter's mistake: the vote is ignored, never the block. */

@@ -2,6 +2,7 @@
  * Horizon: execution in order, the commit digest, and the quantum certificate. Every validator states (k, D_k) in its
  * headers; a quorum of such headers is the certificate, so finality costs no signature of its own.
  */
+import { PqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
 import { digestKey } from './block.ts';
 import { equalBytes } from './bytes.ts';
@@ -81,7 +82,6 @@ export class Horizon {
   #executedIndex = 0;
   #lastDigest: CommitDigest;
   #certifiedIndex = 0;
-  /** Newest commit that decided something, ordered or executed. */
   #decisiveIndex = 0;
 
   constructor(kernels: Kernels, committee: Committee) {
@@ -110,6 +110,10 @@ export class Horizon {
   /** Commits ordered and not executed. */
   get lag(): number {
     return this.#queue.length;
+  }
+  /** Newest commit that decided something, ordered or executed; 0 before the first. */
+  get decisiveIndex(): number {
+    return this.#decisiveIndex;
   }
   /** True while some decision is not under a certificate. */
   get owesCertificate(): boolean {
@@ -162,16 +166,38 @@ export class Horizon {
       chainId: this.#committee.chainId,
     };
     const digest = commitDigest(this.#kernels, commit);
-    this.#executedIndex = pending.index;
-    this.#lastDigest = digest;
-    this.#executed.set(pending.index, { commit, digest, key: digestKey(digest) });
-    if (pending.index > this.#listedIndex) this.#unlisted.push({ index: pending.index, digest });
-    if (this.#unlisted.length > MAX_COMMIT_VOTES) this.#unlisted.shift();
-    this.#lookForDivergence(pending.index);
-    this.#executed.delete(pending.index - COMMIT_VOTE_WINDOW);
-    this.#votes.delete(pending.index - COMMIT_VOTE_WINDOW);
+    this.#hold(commit, digest);
     const asExpected = pending.expected === null || equalBytes(pending.expected, digest);
     return { commit, digest, pending, asExpected };
+  }
+
+  #hold(commit: Commit, digest: CommitDigest): void {
+    const { index } = commit;
+    this.#executedIndex = index;
+    this.#lastDigest = digest;
+    this.#executed.set(index, { commit, digest, key: digestKey(digest) });
+    if (index > this.#listedIndex) this.#unlisted.push({ index, digest });
+    if (this.#unlisted.length > MAX_COMMIT_VOTES) this.#unlisted.shift();
+    this.#lookForDivergence(index);
+    this.#executed.delete(index - COMMIT_VOTE_WINDOW);
+    this.#votes.delete(index - COMMIT_VOTE_WINDOW);
+  }
+
+  /**
+   * Goes on after commits that were executed before a restart: `commits` are the newest of them, in order, which a
+   * certificate may still be made of. Throws `SNAPSHOT_COMMITS` when they do not follow on each other.
+   */
+  restore(commits: readonly Commit[], decisiveIndex: number): void {
+    for (const [i, commit] of commits.entries()) {
+      const follows = commit.index === this.#executedIndex + 1 && equalBytes(commit.previous, this.#lastDigest);
+      if (i > 0 && !follows) {
+        throw new PqError('SNAPSHOT_COMMITS', 'The commits before a snapshot do not follow on each other.', {
+          index: commit.index,
+        });
+      }
+      this.#hold(commit, commitDigest(this.#kernels, commit));
+    }
+    this.#decisiveIndex = decisiveIndex;
   }
 
   /** Reads the commit votes of a block whose signature was checked, in the DAG or not. */

@@ -1,5 +1,6 @@
 import type { CoreEvent } from './events.ts';
 import type { Message } from './messages.ts';
+import type { CoreSnapshot } from './snapshot.ts';
 import type {
   AcceptedBlock,
   AuthorIndex,
@@ -48,6 +49,16 @@ export interface CommitRecord {
 
 /** Everything that can happen to a core. `step` takes one of these and the time. */
 export type Input =
+  /**
+   * Before anything else: the state after a commit, from a snapshot of this node. `blocks` are those that it names, in its
+   * order; `commits` the newest ones of the own store up to its own. Throws `SNAPSHOT_…` when they do not fit.
+   */
+  | {
+      readonly type: 'restore';
+      readonly snapshot: CoreSnapshot;
+      readonly blocks: readonly SignedBlock[];
+      readonly commits: readonly Commit[];
+    }
   /** History from the own store, in order, before `start`. The digests are recomputed and compared. */
   | { readonly type: 'replay'; readonly record: CommitRecord }
   /** Blocks from the own store that no stored commit holds, in any order, before `start`. They were verified when stored. */
@@ -115,6 +126,8 @@ export type Output =
       readonly decisions: readonly Decision[];
       readonly receipts: readonly number[];
     }
+  /** The state right after the commit that was executed last. To be kept, or not: nothing waits for it. */
+  | { readonly type: 'snapshot'; readonly snapshot: CoreSnapshot }
   /**
    * Make the unsigned block and everything stored before durable, then `record` durable, then sign the digest with the
    * header context; answer with `sealed`.

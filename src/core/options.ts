@@ -12,6 +12,8 @@ export interface LocalParameters {
   readonly opinionGraceMs: number;
   /** Pace of rounds while nothing but opinions is missing. Milliseconds, default 20. */
   readonly waitPaceMs: number;
+  /** Commits from one snapshot of the state to the next, default 0: none. */
+  readonly snapshotEvery: number;
 }
 
 export const DEFAULT_LOCAL_PARAMETERS: LocalParameters = {
@@ -19,6 +21,7 @@ export const DEFAULT_LOCAL_PARAMETERS: LocalParameters = {
   minRoundDelayMs: 0,
   opinionGraceMs: 3,
   waitPaceMs: 20,
+  snapshotEvery: 0,
 };
 
 export interface CoreOptions {

@@ -86,6 +86,17 @@ export class Prism {
     return { commit: ordered, admissions };
   }
 
+  /** Goes on behind a commit that was ordered before a restart. Throws `SNAPSHOT_LEADER` when its leader led nothing. */
+  restore({ index, leader, timestampMs }: Commit): void {
+    const offset = this.#schedule.leaders(leader.round).indexOf(leader.author);
+    if (offset < 0) {
+      throw new PqError('SNAPSHOT_LEADER', 'A snapshot cannot be used: its commit has no leader.', { index });
+    }
+    this.#index = index;
+    this.#timestampMs = timestampMs;
+    this.#moveBehind(leader.round, offset);
+  }
+
   /** The next slot, if it is decided. */
   #nextSlot(): DecidedSlot | undefined {
     if (this.#taken === this.#decided.length) this.#decide();

@@ -16,7 +16,7 @@ function newChain() {
   const nothing = () => undefined;
   const listener = { admitted: nothing, dropped: nothing, decided: nothing };
   const keysOf = () => ({ wellFormed: true, keys: [] }) as const;
-  return { chain: new Chain(kernels, committee, schedule, keysOf, out, listener), out };
+  return { chain: new Chain({ kernels, committee, schedule, keysOf, out, listener, snapshotEvery: 0 }), out };
 }
 function alarms(out: Outbox): string[] {
   return out
@@ -46,18 +46,15 @@ describe('the chain', () => {
   test('orders no further ahead of a stalled execution than so far, and goes on with it', () => {
     const out = new Outbox();
     const single = makeCommittee(kernels, { validators: 1 });
-    const lone = new Chain(
+    const lone = new Chain({
       kernels,
-      single,
-      leaderSchedule(kernels, single),
-      () => ({ wellFormed: true, keys: [] }),
+      committee: single,
+      schedule: leaderSchedule(kernels, single),
+      keysOf: () => ({ wellFormed: true, keys: [] }),
       out,
-      {
-        admitted: () => undefined,
-        dropped: () => undefined,
-        decided: () => undefined,
-      },
-    );
+      listener: { admitted: () => undefined, dropped: () => undefined, decided: () => undefined },
+      snapshotEvery: 0,
+    });
     for (const [block] of makeFullRounds(kernels, single, MAX_PENDING_COMMITS + 50)) {
       lone.dag.admit(block as unknown as VerifiedBlock);
       lone.advance();

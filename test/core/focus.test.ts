@@ -4,13 +4,11 @@ import type { Committee } from '../../src/core/committee.ts';
 import { Focus } from '../../src/core/focus.ts';
 import { OPEN_ROUNDS_MIN } from '../../src/core/limits.ts';
 import type { OrderedCommit } from '../../src/core/prism.ts';
-import { encodeProposal, identifyProposal } from '../../src/core/proposal.ts';
 import type {
   AcceptedBlock,
   CommitIndex,
   Decision,
   IdentifiedProposal,
-  KeysOf,
   Ref,
   SignedBlock,
   Vote,
@@ -18,7 +16,7 @@ import type {
 import type { Kernels } from '../../src/wasm/kernels.ts';
 import { loadKernels } from '../../src/wasm/load.ts';
 import { makeBlock, makeCommittee, makeVote } from '../support/chain.ts';
-import { seeded } from '../support/random.ts';
+import { keyedProposal, keysOfBody, randomCommits } from '../support/decisions.ts';
 
 const kernels = loadKernels({ kind: 'twin' });
 const START = 1_700_000_000_000;
@@ -26,26 +24,11 @@ const OPEN_MS = 2_000;
 const MAX_EXPIRY_MS = 60_000;
 const committee = makeCommittee(kernels, { parameters: { openMs: OPEN_MS, maxExpiryMs: MAX_EXPIRY_MS } });
 
-/** The body names the keys, one byte each; a body that begins with 255 means nothing. */
-const keysOf: KeysOf = ({ body }) =>
-  body[0] === 255
-    ? { wellFormed: false }
-    : { wellFormed: true, keys: Array.from(body, (k) => new Uint8Array(32).fill(k)) };
-
+const keysOf = keysOfBody;
 let serial = 0;
 function proposalOf(keys: readonly number[] = [], expiryMs = START + 30_000): IdentifiedProposal {
   serial += 1;
-  return identifyProposal(
-    kernels,
-    encodeProposal({
-      version: 1,
-      kind: serial % 1000,
-      expiryMs,
-      sender: Uint8Array.of(serial & 255, serial >> 8),
-      body: Uint8Array.from(keys),
-      signature: new Uint8Array(0),
-    }),
-  );
+  return keyedProposal(kernels, serial, keys, expiryMs);
 }
 
 function block(
@@ -372,58 +355,10 @@ describe('what can still be decided', () => {
 });
 
 describe('a pure function of the committed prefix', () => {
-  /** A random history: proposals that clash, repeat, run out and mean nothing; votes of every kind. */
-  function history(seed: number): { round: number; addMs: number; blocks: SignedBlock[] }[] {
-    const random = seeded(seed);
-    const pool: IdentifiedProposal[] = [];
-    const targets: SignedBlock[] = [];
-    let addMs = 0;
-    return Array.from({ length: 60 }, (_, i) => {
-      const round = 3 + 2 * i;
-      addMs += random.below(400);
-      const blocks = [...Array(1 + random.below(4)).keys()].map((n) => {
-        const payload = Array.from({ length: random.below(4) }, () => {
-          if (pool.length > 0 && random.chance(250)) return pool[random.below(pool.length)]!;
-          const keys = random.chance(80) ? [255] : Array.from({ length: random.below(3) }, () => random.below(6));
-          const fresh = proposalOf(keys, START + addMs + random.below(9_000));
-          pool.push(fresh);
-          return fresh;
-        });
-        const votes = targets
-          .slice(-6)
-          .filter(() => random.chance(600))
-          .map((target) => {
-            const size = target.proposals.length + (random.chance(50) ? 1 : 0);
-            const flags = Array.from({ length: size }, () => random.below(10));
-            const confidence = random.below(10_001);
-            return {
-              ...makeVote(
-                target.ref,
-                flags.map((f) => f === 1),
-                flags.map((f) => f === 2),
-              ),
-              confidence,
-            };
-          })
-          .sort((a, b) => a.target.round - b.target.round || a.target.author - b.target.author);
-        const distinct = votes.filter((vote, k) => k === 0 || votes[k - 1]!.target.author !== vote.target.author);
-        const made = block(
-          round - (n % 2),
-          n,
-          payload,
-          distinct.filter(({ target }) => target.round < round - 1),
-        );
-        if (payload.length > 0) targets.push(made);
-        return made;
-      });
-      return { round, addMs, blocks };
-    });
-  }
-
   test.each([1, 2, 3, 4, 5])(
     'history %i gives the same decisions in both kernels, and decides nothing twice at once',
     (seed) => {
-      const commits = history(seed);
+      const commits = randomCommits(kernels, committee, seed);
       const run = (on: Kernels) => {
         const bench = new Bench(committee, on);
         return commits.map(({ round, addMs, blocks }) => bench.commit(round, addMs, ...blocks));
