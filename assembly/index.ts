@@ -19,3 +19,10 @@ export { mldsaAbsorb, mldsaStart, mldsaVerify } from './mldsa';
 export { mldsaVerifyEach } from './mldsa-batch';
 export { mldsaExpand, mldsaHolds, mldsaKeyAddress, mldsaMessage, mldsaSlot } from './mldsa-key';
 export { mldsaSignatureAddress } from './mldsa-signature';
+export { aggregate, aggregateInit, resultAddress, vectorAddress } from './aggregate';
+export { gradientDecode, gradientEncode } from './gradient-code';
+export { momentumStep } from './momentum';
+export {
+  networkBackward, networkForward, networkGradientAddress, networkImportancesAddress, networkInit, networkInputsAddress,
+  networkLogitsAddress, networkLossAddress, networkTargetsAddress, networkWeightsAddress, networkWidthsAddress,
+} from './network';

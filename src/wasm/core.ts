@@ -2,6 +2,7 @@
  * The kernels on a compiled core. Nothing here touches Node, so a browser uses it too: compile the bytes of `core.wasm`
  * with {@link wasm}, then {@link createCoreKernels}.
  */
+import { CoreAggregator } from './aggregator.ts';
 import { CoreConflictSet } from './conflict.ts';
 import { CoreDag } from './dag.ts';
 import { CoreHash } from './hash.ts';
@@ -9,6 +10,7 @@ import { CoreInstance } from './instance.ts';
 import type { Kernels } from './kernels.ts';
 import { CoreMerkle } from './merkle.ts';
 import { CoreVerifier } from './mldsa.ts';
+import { CoreNetwork } from './network.ts';
 import { Staging } from './staging.ts';
 import { CoreTally } from './tally.ts';
 import type { WasmModule } from './webassembly.ts';
@@ -31,5 +33,7 @@ export function createCoreKernels(module: WasmModule, name: Exclude<Kernels['nam
     createTally: (options) => new CoreTally(new CoreInstance(module), options),
     createConflictSet: (options) => new CoreConflictSet(new CoreInstance(module), options),
     createVerifier: (options) => new CoreVerifier(new CoreInstance(module), options),
+    createNetwork: (options) => new CoreNetwork(new CoreInstance(module), options),
+    createAggregator: (options) => new CoreAggregator(new CoreInstance(module), options),
   };
 }

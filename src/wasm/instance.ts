@@ -76,6 +76,24 @@ export interface CoreExports {
   mldsaAbsorb(data: number, blocks: number): void;
   mldsaVerify(slot: number, data: number, length: number): number;
   mldsaVerifyEach(jobs: number, count: number, out: number): void;
+  aggregateInit(parameters: number, maxGradients: number, codeBytes: number): number;
+  vectorAddress(i: number): number;
+  resultAddress(): number;
+  aggregate(count: number, faulty: number): number;
+  momentumStep(rate: number, momentum: number, longest: number): number;
+  gradientEncode(blocks: number, exponents: number, codes: number): number;
+  gradientDecode(blocks: number, exponents: number, codes: number): number;
+  networkWidthsAddress(): number;
+  networkInit(layers: number, maxRows: number): number;
+  networkWeightsAddress(): number;
+  networkInputsAddress(): number;
+  networkTargetsAddress(): number;
+  networkImportancesAddress(): number;
+  networkLogitsAddress(): number;
+  networkLossAddress(): number;
+  networkGradientAddress(): number;
+  networkForward(rows: number): number;
+  networkBackward(rows: number, isGradientWanted: number): void;
 }
 
 /** `WASM_MEMORY`: the instance cannot have the memory that its bounds allow. */
@@ -92,6 +110,7 @@ export class CoreInstance {
   u16: Uint16Array<ArrayBuffer>;
   i32: Int32Array<ArrayBuffer>;
   u32: Uint32Array<ArrayBuffer>;
+  f32: Float32Array<ArrayBuffer>;
   f64: Float64Array<ArrayBuffer>;
 
   constructor(module: WasmModule) {
@@ -102,6 +121,7 @@ export class CoreInstance {
     this.u16 = new Uint16Array(buffer);
     this.i32 = new Int32Array(buffer);
     this.u32 = new Uint32Array(buffer);
+    this.f32 = new Float32Array(buffer);
     this.f64 = new Float64Array(buffer);
   }
 
@@ -136,6 +156,7 @@ export class CoreInstance {
     this.u16 = new Uint16Array(buffer);
     this.i32 = new Int32Array(buffer);
     this.u32 = new Uint32Array(buffer);
+    this.f32 = new Float32Array(buffer);
     this.f64 = new Float64Array(buffer);
   }
 }

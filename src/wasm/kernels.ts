@@ -4,6 +4,8 @@
  * nothing but `src/errors.ts`. Only public data enters WebAssembly memory.
  */
 
+import type { AggregatorKernel, AggregatorOptions, NetworkKernel, NetworkOptions } from './learn.ts';
+
 /** The status of one leader slot after the commit rule ran. */
 export type SlotStatus = 'commit' | 'skip' | 'undecided';
 
@@ -205,4 +207,6 @@ export interface Kernels {
   createTally(options: TallyOptions): TallyKernel;
   createConflictSet(options: ConflictOptions): ConflictKernel;
   createVerifier(options: VerifierOptions): SignatureVerifier;
+  createNetwork(options: NetworkOptions): NetworkKernel;
+  createAggregator(options: AggregatorOptions): AggregatorKernel;
 }

@@ -190,6 +190,8 @@ describe('in an empty project', () => {
       'DAG and commit rule',
       'Tally',
       'Conflict set',
+      'Network',
+      'Robust aggregation',
     ];
     expect(examples.map(([heading]) => heading)).toEqual(headings);
   });

@@ -38,4 +38,6 @@ export const hashing: Kernels = {
   createTally: absent,
   createConflictSet: absent,
   createVerifier: absent,
+  createNetwork: absent,
+  createAggregator: absent,
 };

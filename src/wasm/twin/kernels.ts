@@ -3,10 +3,12 @@
  * Written to be read and still tuned: typed arrays, no object per block or key.
  */
 import type { Kernels } from '../kernels.ts';
+import { TwinAggregator } from './aggregator.ts';
 import { TwinConflictSet } from './conflict.ts';
 import { TwinDag } from './dag.ts';
 import { merklePath, merkleRoot, rootOfMerklePath } from './merkle.ts';
 import { TwinVerifier } from './mldsa.ts';
+import { TwinNetwork } from './network.ts';
 import { sha3_256 } from './sha3.ts';
 import { shake } from './shake.ts';
 import { TwinTally } from './tally.ts';
@@ -25,5 +27,7 @@ export function createTwinKernels(): Kernels {
     createTally: (options) => new TwinTally(options),
     createConflictSet: (options) => new TwinConflictSet(options),
     createVerifier: (options) => new TwinVerifier(options),
+    createNetwork: (options) => new TwinNetwork(options),
+    createAggregator: (options) => new TwinAggregator(options),
   };
 }
