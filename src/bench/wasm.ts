@@ -6,6 +6,7 @@ import { type Effort, FULL, measure, type OwnRowSpec, QUICK, type Row, type RowS
 import { conflictRows } from './rows/conflict.ts';
 import { dagRows } from './rows/dag.ts';
 import { hashRows } from './rows/hash.ts';
+import { learnRows } from './rows/learn.ts';
 import { merkleRows } from './rows/merkle.ts';
 import { mldsaRows } from './rows/mldsa.ts';
 import { tallyRows } from './rows/tally.ts';
@@ -38,6 +39,7 @@ export const KERNEL_GROUPS: readonly Group[] = [
   { title: 'DAG and commit rule', rows: dagRows },
   { title: 'Tally', rows: tallyRows },
   { title: 'Conflict set', rows: conflictRows },
+  { title: 'Learning', rows: learnRows },
 ];
 
 /** Measures the rows that were asked for, group by group; groups without any are left out. Throws `BENCH_CHECKSUM`. */

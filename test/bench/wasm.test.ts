@@ -79,7 +79,16 @@ describe('the benchmark of the core', () => {
 
   it('has a row for every kernel, no two of one name', () => {
     expect(new Set(labels).size).toBe(labels.length);
-    for (const kernel of ['sha3-256', 'merkle', 'ml-dsa', 'commit rule', 'tally', 'conflict'])
+    for (const kernel of [
+      'sha3-256',
+      'merkle',
+      'ml-dsa',
+      'commit rule',
+      'tally',
+      'conflict',
+      'robust aggregation',
+      'network',
+    ])
       expect(
         labels.some((label) => label.includes(kernel)),
         kernel,
