@@ -101,7 +101,9 @@ export interface Application {
   /** Well-formedness and conflict keys: a pure function of the bytes that never throws. Needs no `this`. */
   readonly keys: (proposal: Proposal) => ProposalKeys;
   /** Every check that needs no state, and the signature if its account is known. Changes nothing that is agreed. */
-  checkTx(proposal: IdentifiedProposal): Promise<CheckResult>;
+  checkTx(proposal: IdentifiedProposal): CheckResult | Promise<CheckResult>;
+  /** True when {@link checkTx} answers at once, false when it asks the thread pool. */
+  readonly checksAtOnce: boolean;
   /** Executes a commit. Never throws because of a proposal; throws `APP_INDEX_ORDER` for an index that is not higher. */
   finalizeBlock(block: BlockToFinalize): FinalizedBlock;
   /** What was executed last is agreed: from now on it is what {@link info} tells. */

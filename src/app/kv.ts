@@ -53,6 +53,7 @@ export function encodePair(key: Uint8Array, value: Uint8Array): Uint8Array {
  */
 export class KeyValue implements Application {
   readonly name = 'kv';
+  readonly checksAtOnce = true;
   readonly #kernels: Kernels;
   readonly #chainId: Uint8Array;
   /** In the order of first writing, which is the order of the leaves. */
@@ -87,7 +88,7 @@ export class KeyValue implements Application {
     return { wellFormed: true, keys: claims };
   };
 
-  async checkTx({ proposal }: IdentifiedProposal): Promise<CheckResult> {
+  checkTx({ proposal }: IdentifiedProposal): CheckResult {
     if (readPair(proposal)) return { ok: true };
     return { ok: false, code: 'MALFORMED', message: 'Send kind 16 or 17 with the body: key length, key, value' };
   }

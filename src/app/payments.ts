@@ -63,6 +63,10 @@ export class Payments implements Application {
     this.#progress = new Progress(this.#ledger.root());
   }
 
+  get checksAtOnce(): boolean {
+    return this.#coreCheck !== undefined;
+  }
+
   info(): ApplicationInfo {
     return { name: this.name, version: 1, ...this.#progress.committed };
   }
@@ -89,7 +93,7 @@ export class Payments implements Application {
     return payment ? { wellFormed: true, keys: [conflictKey(this.#kernels, payment)] } : { wellFormed: false };
   };
 
-  async checkTx(identified: IdentifiedProposal): Promise<CheckResult> {
+  checkTx(identified: IdentifiedProposal): CheckResult | Promise<CheckResult> {
     const payment = readPayment(this.#kernels, identified.proposal);
     if (!payment) {
       return { ok: false, code: 'MALFORMED', message: 'This is neither a registration nor a transfer: build it again' };
@@ -97,8 +101,14 @@ export class Payments implements Application {
     const key = this.#keyOf(payment);
     if (!key) return { ok: true, unknown: true };
     if (this.#verified.has(identified.id)) return { ok: true };
-    if (await (this.#coreCheck ?? verify)(key, ...this.#signed(identified.proposal))) {
-      this.#verified.add(identified.id);
+    const signed = this.#signed(identified.proposal);
+    if (this.#coreCheck !== undefined) return this.#judged(identified, this.#coreCheck(key, ...signed));
+    return verify(key, ...signed).then((valid) => this.#judged(identified, valid));
+  }
+
+  #judged({ id }: IdentifiedProposal, valid: boolean): CheckResult {
+    if (valid) {
+      this.#verified.add(id);
       return { ok: true };
     }
     return { ok: false, code: 'BAD_SIGNATURE', message: 'The account did not sign this on this chain: sign it again' };

@@ -6,6 +6,12 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from './exit.ts';
 
+/**
+ * Of the runtime that a validator runs on. What a block brings lives for some rounds: in the default nurseries of 1 MB it is copied
+ * again and again, or promoted to where only a full collection finds it. Finality at light load was a fifth faster with these.
+ */
+export const NODE_FLAGS = ['--min-semi-space-size=16', '--max-semi-space-size=64'] as const;
+
 /** Origin models in models/: validators beyond them share. */
 const SHIPPED_MODELS = 4;
 
@@ -54,7 +60,7 @@ export function launchNode(launch: NodeLaunch, options: LaunchOptions): ChildPro
   try {
     // The channel closes when this process ends, whatever ends it: the node sees that and ends too.
     const stdio = options.detached ? (['ignore', log, log] as const) : (['ignore', log, log, 'ipc'] as const);
-    return spawn(process.execPath, nodeArguments(launch), {
+    return spawn(process.execPath, [...NODE_FLAGS, ...nodeArguments(launch)], {
       detached: options.detached,
       stdio: [...stdio],
       env: { ...process.env, NO_COLOR: '1' },

@@ -21,13 +21,15 @@ import { Proposer } from './proposer.ts';
 import { isNeeded } from './reason.ts';
 import { PeerService } from './service.ts';
 import { CommitSync } from './sync.ts';
-import type { AuthorIndex, Block, Decision, Ref, SignedBlock, VerifiedBlock } from './types.ts';
+import type { AuthorIndex, Block, Decision, ProposalId, Ref, SignedBlock, VerifiedBlock } from './types.ts';
 import { Wave } from './wave.ts';
 
 export interface Core {
   /** Feeds one input; returns what to do, in order. `nowMs` never goes back; milliseconds since 1970. */
   step(nowMs: number, input: Input): Output[];
   status(): CoreStatus;
+  /** True while a decision on this id is remembered: from the commit that holds it until the proposal's expiry. */
+  isDecided(id: ProposalId): boolean;
 }
 
 /** How often what was taken and not decided is looked through while there is more to do. */
@@ -123,6 +125,10 @@ class ConsensusCore implements Core {
     this.#take(input);
     if (this.#started) this.#settle();
     return this.#out.drain();
+  }
+
+  isDecided(id: ProposalId): boolean {
+    return this.#chain.focus.isDecided(digestKey(id));
   }
 
   status(): CoreStatus {

@@ -2,13 +2,14 @@ import { digestKey } from '../core/block.ts';
 import type { Submission } from '../core/io.ts';
 import { CONFIDENCE_MAX, MAX_MEMPOOL_BYTES, MAX_MEMPOOL_PROPOSALS, MAX_PROPOSAL_BYTES } from '../core/limits.ts';
 import { attachIds, decodeProposal } from '../core/proposal.ts';
-import type { IdentifiedProposal, Proposal } from '../core/types.ts';
+import type { IdentifiedProposal, Proposal, ProposalId } from '../core/types.ts';
 import { isPqError, type PqError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import type { Kernels } from '../wasm/kernels.ts';
 import type { SubmitResult } from './client-protocol.ts';
 import type { Clock } from './clock.ts';
 import type { Judge } from './judge.ts';
+import { settled } from './settled.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** How long a logged proposal waits for the own models before it goes into a block without their opinion. */
@@ -17,10 +18,12 @@ const SCORE_WAIT_MS = 10;
 export interface AdmissionParts {
   readonly kernels: Kernels;
   readonly clock: Clock;
-  readonly store: Pick<Store, 'addProposal' | 'sync' | 'decision'>;
+  readonly store: Pick<Store, 'addProposal' | 'sync'>;
   readonly judge: Pick<Judge, 'judge'>;
   /** What the application finds wrong without looking at state; null if nothing. */
-  readonly check: (proposal: IdentifiedProposal) => Promise<PqError | null>;
+  readonly check: (proposal: IdentifiedProposal) => PqError | null | Promise<PqError | null>;
+  /** True while a decision on this id is remembered: until its expiry. */
+  readonly isDecided: (id: ProposalId) => boolean;
   /** Hands logged proposals to the core. */
   readonly feed: (submissions: readonly Submission[]) => void;
   /** The log cannot be written any more. */
@@ -131,7 +134,7 @@ export class Admission {
   }
 
   async #check(candidates: readonly Candidate[], results: (SubmitResult | undefined)[]): Promise<Candidate[]> {
-    const problems = await Promise.all(candidates.map(({ proposal }) => this.#parts.check(proposal)));
+    const problems = await settled(candidates.map(({ proposal }) => this.#parts.check(proposal)));
     return candidates.filter(({ position }, i) => {
       const problem = problems[i];
       if (problem != null) results[position] = refused(problem.code, problem.message);
@@ -141,7 +144,7 @@ export class Admission {
 
   /** True when the proposal is new and there is room for it; its place is taken from now on. */
   #reserve(proposal: IdentifiedProposal, position: number, results: (SubmitResult | undefined)[]): boolean {
-    const known = this.owes(proposal.id) || this.#parts.store.decision(proposal.id) !== undefined;
+    const known = this.owes(proposal.id) || this.#parts.isDecided(proposal.id);
     const refusal = known ? null : this.#refuseLoad(proposal);
     results[position] = refusal ?? { taken: true, id: proposal.id };
     if (known || refusal !== null) return false;

@@ -8,7 +8,9 @@ import type { ExecutionAnswer } from './driver.ts';
 export interface NodeApplication {
   readonly keysOf: KeysOf;
   /** What is wrong with a proposal whatever the state; null if nothing. */
-  check(proposal: IdentifiedProposal): Promise<PqError | null>;
+  check(proposal: IdentifiedProposal): PqError | null | Promise<PqError | null>;
+  /** True when {@link check} answers at once, false when it asks the thread pool. */
+  readonly checksAtOnce: boolean;
   /** What models see of it. */
   describe(proposal: IdentifiedProposal): ProposalData;
   /** One line for people. */

@@ -1,4 +1,4 @@
-import type { Application } from '../app/application.ts';
+import type { Application, CheckResult } from '../app/application.ts';
 import { createApplication as createNamed } from '../app/create.ts';
 import { toHex } from '../core/bytes.ts';
 import { chainIdOf, type Genesis } from '../core/genesis.ts';
@@ -18,14 +18,19 @@ export function createApplication(genesis: Genesis, kernels: Kernels): NodeAppli
   application.initChain(genesis.application.state);
   return {
     keysOf: application.keys,
-    check: async (proposal) => {
-      const result = await application.checkTx(proposal);
-      return result.ok ? null : new PqError(`PROPOSAL_${result.code}`, result.message);
+    checksAtOnce: application.checksAtOnce,
+    check: (proposal) => {
+      const result = application.checkTx(proposal);
+      return result instanceof Promise ? result.then(problemOf) : problemOf(result);
     },
     describe: ({ proposal }) => application.describe(proposal),
     summary: (proposal) => summaryOf(application, proposal),
     execute: (execution) => executeOn(application, execution),
   };
+}
+
+function problemOf(result: CheckResult): PqError | null {
+  return result.ok ? null : new PqError(`PROPOSAL_${result.code}`, result.message);
 }
 
 function summaryOf(application: Application, { id, proposal }: IdentifiedProposal): string {

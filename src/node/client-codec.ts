@@ -3,12 +3,15 @@ import { PqError } from '../errors.ts';
 
 const MAX_U64 = Number.MAX_SAFE_INTEGER;
 const U32 = 0x1_0000_0000;
+const FIRST_BYTES = 256;
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
 
 /** Collects the fields of one message, little-endian. Throws `CLIENT_NUMBER` for an integer that does not fit its field. */
 export class MessageWriter {
-  readonly #chunks: Uint8Array[] = [];
+  /** Grows as needed: a small array for each field would cost more than the rest of a message. */
+  #bytes = new Uint8Array(FIRST_BYTES);
+  #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
   get length(): number {
@@ -16,26 +19,39 @@ export class MessageWriter {
   }
 
   u8(value: number): this {
-    return this.#uint(value, 1);
+    requireUint(value, 0xff);
+    const at = this.#advance(1);
+    this.#view.setUint8(at, value);
+    return this;
   }
 
   u16(value: number): this {
-    return this.#uint(value, 2);
+    requireUint(value, 0xffff);
+    const at = this.#advance(2);
+    this.#view.setUint16(at, value, true);
+    return this;
   }
 
   u32(value: number): this {
-    return this.#uint(value, 4);
+    requireUint(value, U32 - 1);
+    const at = this.#advance(4);
+    this.#view.setUint32(at, value, true);
+    return this;
   }
 
   /** A u64 that is a safe integer. */
   u64(value: number): this {
-    return this.#uint(value, 8);
+    requireUint(value, MAX_U64);
+    const at = this.#advance(8);
+    this.#view.setUint32(at, value % U32, true);
+    this.#view.setUint32(at + 4, Math.floor(value / U32), true);
+    return this;
   }
 
-  /** Bytes as they are: of a length that the reader knows, or the rest of the message. */
+  /** Bytes as they are: of a length that the reader knows, or the rest of the message. They are copied. */
   raw(bytes: Uint8Array): this {
-    this.#chunks.push(bytes);
-    this.#length += bytes.length;
+    const at = this.#advance(bytes.length);
+    this.#bytes.set(bytes, at);
     return this;
   }
 
@@ -50,28 +66,26 @@ export class MessageWriter {
   }
 
   finish(): Uint8Array {
-    const message = new Uint8Array(this.#length);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      message.set(chunk, at);
-      at += chunk.length;
-    }
-    return message;
+    return this.#bytes.slice(0, this.#length);
   }
 
-  #uint(value: number, bytes: 1 | 2 | 4 | 8): this {
-    const max = bytes === 8 ? MAX_U64 : 2 ** (8 * bytes) - 1;
-    if (!Number.isSafeInteger(value) || value < 0 || value > max) {
-      throw new PqError('CLIENT_NUMBER', `This field takes an integer from 0 to ${max}.`, { value });
+  /** Makes room for `bytes` more and returns where they go. */
+  #advance(bytes: number): number {
+    const at = this.#length;
+    this.#length += bytes;
+    if (this.#length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length));
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
     }
-    const field = new Uint8Array(bytes);
-    const view = new DataView(field.buffer);
-    view.setUint8(0, value % 256);
-    if (bytes === 2) view.setUint16(0, value, true);
-    if (bytes >= 4) view.setUint32(0, value % U32, true);
-    if (bytes === 8) view.setUint32(4, Math.floor(value / U32), true);
-    return this.raw(field);
+    return at;
   }
+}
+
+function requireUint(value: number, max: number): void {
+  if (Number.isSafeInteger(value) && value >= 0 && value <= max) return;
+  throw new PqError('CLIENT_NUMBER', `This field takes an integer from 0 to ${max}.`, { value });
 }
 
 function truncateUtf8(text: string, limit: number): Uint8Array {

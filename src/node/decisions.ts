@@ -58,10 +58,15 @@ export class Decisions {
     return { state, index: entry.commitIndex, decided: decodeDecisionLeaf(entry.leaf) };
   }
 
+  /** Tells `follower` of the decision on `id`, which is not made yet. */
+  await(id: ProposalId, follower: Follower): void {
+    this.#followers.follow(id, follower);
+  }
+
   /** Tells `follower` of the decision on `id`, at once when it is there already. */
   follow(id: ProposalId, follower: Follower): void {
     const found = this.find(id);
-    if (found === undefined) return this.#followers.follow(id, follower);
+    if (found === undefined) return this.await(id, follower);
     const { index, decided, state } = found;
     if (state === 'decided') this.#followers.awaitCertificate(index, follower);
     this.#whenDurable(() => {

@@ -3,8 +3,10 @@ import { digestKey } from '../core/block.ts';
 import type { Opinion } from '../core/io.ts';
 import { CONFIDENCE_MAX } from '../core/limits.ts';
 import type { IdentifiedProposal } from '../core/types.ts';
+import type { PqError } from '../errors.ts';
 import { OPINION } from '../wasm/kernels.ts';
 import { BoundedMap } from './bounded-map.ts';
+import { settled } from './settled.ts';
 
 /** Proposals whose opinion is remembered: twice what a mempool holds. */
 const MAX_REMEMBERED_OPINIONS = 40_000;
@@ -23,8 +25,8 @@ export interface JudgeParts {
   ) => Promise<{ readonly verdicts: Uint8Array; readonly p: Float64Array } | null>;
   /** What models see of a proposal. */
   readonly describe: (proposal: IdentifiedProposal) => ProposalData;
-  /** Whether a proposal passes what the application checks without state: format and signature. */
-  readonly isSound: (proposal: IdentifiedProposal) => Promise<boolean>;
+  /** What the application finds wrong without state (format, signature); null if nothing. */
+  readonly problemOf: (proposal: IdentifiedProposal) => PqError | null | Promise<PqError | null>;
   /** timeoutPhase: how long models may take. */
   readonly deadlineMs: number;
   /** Models that failed, as opposed to late ones. */
@@ -83,18 +85,17 @@ export class Judge {
   }
 
   async #form(fresh: ReadonlyMap<string, IdentifiedProposal>): Promise<void> {
-    const { opine, describe, isSound, deadlineMs } = this.#parts;
+    const { opine, describe, problemOf, deadlineMs } = this.#parts;
     const proposals = [...fresh.values()];
-    // Both at once: signatures are checked while a child process runs the models.
-    const [opinion, sound] = await Promise.all([
-      opine(proposals.map(describe), deadlineMs),
-      Promise.all(proposals.map(isSound)),
-    ]);
+    // The models are asked first: signatures are checked while a child process runs them.
+    const opining = opine(proposals.map(describe), deadlineMs);
+    const problems = settled(proposals.map(problemOf));
+    const [opinion, known] = await Promise.all([opining, problems]);
     if (opinion === null) return;
     this.#scored += proposals.length;
     for (const [i, key] of [...fresh.keys()].entries()) {
       const own = { p: opinion.p[i]!, verdict: opinion.verdicts[i]! };
-      this.#known.set(key, sound[i] ? own : { p: 1, verdict: OPINION.REJECT });
+      this.#known.set(key, known[i] === null ? own : { p: 1, verdict: OPINION.REJECT });
     }
   }
 

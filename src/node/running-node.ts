@@ -172,7 +172,8 @@ export class RunningNode implements Node, ClientBackend {
   }
 
   follow(id: ProposalId, follower: Follower): void {
-    this.#decisions.follow(id, follower);
+    if (this.#admission.owes(id)) this.#decisions.await(id, follower);
+    else this.#decisions.follow(id, follower);
   }
 
   followCertificate(index: number, follower: Follower): void {
@@ -265,14 +266,16 @@ export class RunningNode implements Node, ClientBackend {
     return new Judge({
       opine: (items, deadlineMs) => agent.opine(items, deadlineMs),
       describe: (proposal) => application.describe(proposal),
-      isSound: async (proposal) => (await this.#check(proposal)) === null,
+      problemOf: (proposal) => this.#check(proposal),
       deadlineMs: agent.config.timeoutPhase,
       onFailure: (error) => this.#warn('MODELS_FAILED', 'The models failed; no vote is cast', error),
     });
   }
 
-  #check(proposal: IdentifiedProposal): Promise<PqError | null> {
-    return this.#work.run('proposals', () => this.#parts.application.check(proposal));
+  /** A promise for each of many proposals costs more than most checks: there is one only where the thread pool is asked. */
+  #check(proposal: IdentifiedProposal): PqError | null | Promise<PqError | null> {
+    if (this.#parts.application.checksAtOnce) return this.#parts.application.check(proposal);
+    return this.#work.run('proposals', async () => this.#parts.application.check(proposal));
   }
 
   #makeSealer(): Sealer {
@@ -331,6 +334,7 @@ export class RunningNode implements Node, ClientBackend {
       store,
       judge: this.#judge,
       check: (proposal) => this.#check(proposal),
+      isDecided: (id) => this.#core.isDecided(id),
       feed: (submissions) => this.#driver.post({ type: 'submit', submissions }),
       onFailed: this.#onStorageFailed,
       maxExpiryMs: committee.parameters.maxExpiryMs,

@@ -10,13 +10,15 @@ export interface StoredDecision {
 
 /** Per decision: id ‖ leaf length u16 little-endian ‖ leaf. */
 export function encodeLeaves(decisions: readonly StoredDecision[]): Uint8Array {
-  const parts: Uint8Array[] = [];
+  const bytes = Buffer.allocUnsafe(decisions.reduce((sum, { leaf }) => sum + ID_BYTES + 2 + leaf.length, 0));
+  let at = 0;
   for (const { id, leaf } of decisions) {
-    const length = Buffer.alloc(2);
-    length.writeUInt16LE(leaf.length);
-    parts.push(id, length, leaf);
+    bytes.set(id, at);
+    bytes.writeUInt16LE(leaf.length, at + ID_BYTES);
+    bytes.set(leaf, at + ID_BYTES + 2);
+    at += ID_BYTES + 2 + leaf.length;
   }
-  return Buffer.concat(parts);
+  return bytes;
 }
 
 export function decodeLeaves(bytes: Uint8Array): StoredDecision[] {

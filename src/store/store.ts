@@ -188,14 +188,14 @@ export class Store {
       for (const [offset, { id }] of chunk.entries()) {
         operations.push({
           key: keys.decisionKey(id),
-          value: Buffer.concat([keys.u64(entry.index), keys.u64(from + offset)]),
+          value: keys.u64(entry.index, from + offset),
         });
       }
       this.#database.write(operations);
     }
-    const counts = [entry.leaderRound, entry.decisions.length, entry.commit.length].map(keys.u64);
+    const counts = keys.u64(entry.leaderRound, entry.decisions.length, entry.commit.length);
     this.#database.write([
-      { key: keys.commitKey(entry.index), value: Buffer.concat([...counts, entry.commit, entry.refs]) },
+      { key: keys.commitKey(entry.index), value: Buffer.concat([counts, entry.commit, entry.refs]) },
     ]);
     this.#lastCommitIndex = entry.index;
   }

@@ -7,6 +7,9 @@ const SHAKE_RATES = { 128: 168, 256: 136 } as const;
 /** Output bytes read at once, a multiple of both rates. */
 const OUTPUT_BYTES_MAX = SHAKE_RATES[128] * SHAKE_RATES[256] * 16;
 
+/** Digests that share an array buffer. */
+const DIGESTS_PER_COPY = 32;
+
 export class CoreHash {
   readonly #staging: Staging;
 
@@ -45,10 +48,24 @@ export class CoreHash {
       }
       const { lengths, data, out } = staging.stage(prefix, items, first, portion.count, portion.bytes);
       staging.core.exports.sha3Each(staging.at, prefix.length, lengths, portion.count, data, out);
-      for (let i = 0; i < portion.count; i++) digests[first + i] = staging.digest(out + DIGEST_BYTES * i);
+      this.#takeDigests(out, portion.count, digests, first);
       first += portion.count;
     }
     return digests;
+  }
+
+  /**
+   * Copies digests out of the core, several in one array buffer: one for each would be most of the cost of hashing a short
+   * item, and one for all would stay as long as any of them is held.
+   */
+  #takeDigests(out: number, count: number, digests: Uint8Array[], first: number): void {
+    for (let from = 0; from < count; from += DIGESTS_PER_COPY) {
+      const some = Math.min(DIGESTS_PER_COPY, count - from);
+      const start = out + DIGEST_BYTES * from;
+      const copy = this.#staging.core.u8.slice(start, start + DIGEST_BYTES * some);
+      for (let i = 0; i < some; i++)
+        digests[first + from + i] = copy.subarray(DIGEST_BYTES * i, DIGEST_BYTES * (i + 1));
+    }
   }
 
   /** SHAKE of the concatenation of the parts. Throws `KERNEL_ARGUMENT` for a number of bytes that cannot be had. */

@@ -223,7 +223,7 @@ describe('building and signing', () => {
       expect(codeOf(() => makeBlock(hashing, committee, 1, 0, change))).toBe('SSZ_LIMIT');
       expect(codeOf(() => decodeBlock(hashing, forged(rich, change)))).toBe('SSZ_LIMIT');
     }
-    const long = { length: MAX_PROPOSALS + 1, bytes: new Uint8Array(65).fill(1) };
+    const long = { length: MAX_PROPOSALS + 1, bytes: new Uint8Array((MAX_PROPOSALS >> 3) + 1).fill(1) };
     expect(codeOf(() => encodeVotes([{ ...votes[0]!, abstains: long }]))).toBe('SSZ_LIMIT');
     const bytes = forged(rich, { votes: [{ ...votes[0]!, abstains: long }] });
     expect(codeOf(() => decodeBlock(hashing, bytes))).toBe('SSZ_LIMIT');

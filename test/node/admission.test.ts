@@ -32,6 +32,7 @@ async function setUp(parts: Partial<AdmissionParts> = {}) {
     store,
     judge: { judge: async (proposals) => judgementOf(proposals.length) },
     check: async () => null,
+    isDecided: () => false,
     feed: (submissions) => {
       fed.push(...submissions);
       resolve();

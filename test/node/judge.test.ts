@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ProposalData } from '../../src/agent/proposals.ts';
 import type { IdentifiedProposal } from '../../src/core/types.ts';
+import { PqError } from '../../src/errors.ts';
 import { Judge, type JudgeParts } from '../../src/node/judge.ts';
 import { OPINION } from '../../src/wasm/kernels.ts';
 import { loadKernels } from '../../src/wasm/load.ts';
@@ -20,7 +21,7 @@ function setUp(parts: Partial<JudgeParts> = {}) {
       };
     },
     describe: ({ proposal }): ProposalData => ({ kind: 'other', body: proposal.body }),
-    isSound: async () => true,
+    problemOf: () => null,
     deadlineMs: 500,
     onFailure: (error) => failures.push(error),
     ...parts,
@@ -51,7 +52,9 @@ test('two blocks at once share the opinion that is being formed', async () => {
 
 test('rejects what fails a check without state, whatever the models say', async () => {
   const [good, bad] = makeProposals(kernels, 2) as [IdentifiedProposal, IdentifiedProposal];
-  const { judge } = setUp({ isSound: async (proposal) => proposal !== bad });
+  const { judge } = setUp({
+    problemOf: (proposal) => (proposal === bad ? new PqError('PROPOSAL_BAD_SIGNATURE', 'not signed') : null),
+  });
   const judgement = await judge.judge([good, bad]);
   expect([...judgement!.verdicts]).toEqual([OPINION.APPROVE, OPINION.REJECT]);
   expect([...judgement!.p]).toEqual([0.1, 1]);

@@ -62,7 +62,8 @@ describe.each(variants)('batches of $name', (kernels) => {
       const prefix = pattern(prefixLength, 99);
       const digests = kernels.sha3_256Each(prefix, items);
       expect(digests).toEqual(items.map((item) => oracle(prefix, item)));
-      for (const digest of digests) expect(digest.buffer.byteLength).toBe(32);
+      // Few enough share a buffer that a digest which is kept keeps little else.
+      for (const digest of digests) expect(digest.buffer.byteLength).toBeLessThanOrEqual(32 * 32);
     }
   });
 
