@@ -1,7 +1,7 @@
 import { fromHex, toHex, utf8 } from '../core/bytes.ts';
 import { PUBLIC_KEY_BYTES } from '../core/limits.ts';
 import type { IdentifiedProposal, Proposal, ProposalKeys } from '../core/types.ts';
-import { coreCheck, verify, verifySync } from '../crypto/verify.ts';
+import { kernelCheck, verify, verifySync } from '../crypto/verify.ts';
 import { PqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
 import {
@@ -51,20 +51,20 @@ export class Payments implements Application {
   readonly #kernels: Kernels;
   readonly #chainId: Uint8Array;
   readonly #verified = new VerifiedCache();
-  readonly #coreCheck: ReturnType<typeof coreCheck>;
+  readonly #kernelCheck: ReturnType<typeof kernelCheck>;
   #ledger: Ledger;
   #progress: Progress;
 
   constructor({ kernels, chainId }: ApplicationParts) {
     this.#kernels = kernels;
     this.#chainId = chainId;
-    this.#coreCheck = coreCheck(kernels, MAX_EXPANDED_KEYS);
+    this.#kernelCheck = kernelCheck(kernels, MAX_EXPANDED_KEYS);
     this.#ledger = new Ledger(kernels);
     this.#progress = new Progress(this.#ledger.root());
   }
 
   get checksAtOnce(): boolean {
-    return this.#coreCheck !== undefined;
+    return this.#kernelCheck !== undefined;
   }
 
   info(): ApplicationInfo {
@@ -102,7 +102,7 @@ export class Payments implements Application {
     if (!key) return { ok: true, unknown: true };
     if (this.#verified.has(identified.id)) return { ok: true };
     const signed = this.#signed(identified.proposal);
-    if (this.#coreCheck !== undefined) return this.#judged(identified, this.#coreCheck(key, ...signed));
+    if (this.#kernelCheck !== undefined) return this.#judged(identified, this.#kernelCheck(key, ...signed));
     return verify(key, ...signed).then((valid) => this.#judged(identified, valid));
   }
 
@@ -176,7 +176,7 @@ export class Payments implements Application {
     if (problem !== RECEIPT.OK) return problem;
     // The dearest check last. Here again, because the account may have been registered after the vote.
     const key = this.#keyOf(payment)!;
-    if (!this.#verified.has(id) && !(this.#coreCheck ?? verifySync)(key, ...this.#signed(proposal)))
+    if (!this.#verified.has(id) && !(this.#kernelCheck ?? verifySync)(key, ...this.#signed(proposal)))
       return RECEIPT.BAD_SIGNATURE;
     if (isRegistration) return this.#ledger.register(payment.publicKey);
     this.#ledger.transfer(payment.account, payment.transfer);

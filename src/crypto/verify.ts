@@ -26,21 +26,21 @@ type Check = (publicKey: Uint8Array, message: Uint8Array, context: SigningContex
 
 /** What is needed of the kernels (`src/wasm/kernels.ts`): this folder imports nothing. */
 interface VerifyingKernels {
-  readonly name: string;
+  readonly verifies: boolean;
   createVerifier(options: { readonly maxKeys: number }): {
     verify(publicKey: Uint8Array, message: Uint8Array, context: Uint8Array, signature: Uint8Array): boolean;
   };
 }
 
 /**
- * A check on the calling thread by the WebAssembly core, for keys that come again: it holds the last `maxKeys`, 38 KiB
- * each. Undefined for the twin, which is slower than OpenSSL: use {@link verify} and {@link verifySync} then.
+ * A check on the calling thread by the kernels, for keys that come again: it holds the last `maxKeys`, 38 KiB each.
+ * Undefined where OpenSSL is faster (`src/wasm/fastest.ts`): use {@link verify} and {@link verifySync} then.
  *
  * The core is taken because handing one check to the thread pool costs the calling thread more (27 µs) than the whole
- * check of a held key takes (12 µs; of a new one 55 µs, where OpenSSL takes 150 µs): one machine, Node 26.
+ * check of a held key takes: one machine, Node 26.
  */
-export function coreCheck(kernels: VerifyingKernels, maxKeys: number): Check | undefined {
-  if (kernels.name === 'twin') return undefined;
+export function kernelCheck(kernels: VerifyingKernels, maxKeys: number): Check | undefined {
+  if (!kernels.verifies) return undefined;
   const verifier = kernels.createVerifier({ maxKeys });
   return (publicKey, message, context, signature) =>
     verifier.verify(publicKey, message, typeof context === 'string' ? utf8(context) : context, signature);

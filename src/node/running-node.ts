@@ -9,7 +9,7 @@ import type { LocalParameters } from '../core/options.ts';
 import { encodeProof } from '../core/proof.ts';
 import type { AuthorIndex, IdentifiedProposal, ProposalId } from '../core/types.ts';
 import type { Identity } from '../crypto/identity.ts';
-import { coreCheck, verify } from '../crypto/verify.ts';
+import { kernelCheck, verify } from '../crypto/verify.ts';
 import { PqError } from '../errors.ts';
 import type { Transport, TransportHandlers } from '../qzmq/transport.ts';
 import type { SignedRecordFile } from '../store/signed-record.ts';
@@ -315,10 +315,10 @@ export class RunningNode implements Node, ClientBackend {
     });
   }
 
-  /** By the core at once; without one, on the thread pool. */
+  /** By the kernels at once; where OpenSSL is faster, on the thread pool. */
   #makeVerify(): DriverParts['verify'] {
     const { kernels, committee } = this.#parts;
-    const check = coreCheck(kernels, committee.size);
+    const check = kernelCheck(kernels, committee.size);
     return ({ author, digest, signature }) => {
       const { publicKey } = committee.validators[author]!;
       if (check !== undefined) return check(publicKey, digest, HEADER_CONTEXT, signature);

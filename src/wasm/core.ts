@@ -16,12 +16,13 @@ import { CoreTally } from './tally.ts';
 import type { WasmModule } from './webassembly.ts';
 
 /** Kernels on `module`: hashing on one shared instance, every stateful kernel on an instance of its own. */
-export function createCoreKernels(module: WasmModule, name: Exclude<Kernels['name'], 'twin'>): Kernels {
+export function createCoreKernels(module: WasmModule, name: Exclude<Kernels['name'], 'twin' | 'native'>): Kernels {
   const staging = new Staging(new CoreInstance(module));
   const hash = new CoreHash(staging);
   const merkle = new CoreMerkle(staging, hash);
   return {
     name,
+    verifies: true,
     sha3_256: (...parts) => hash.sha3_256(parts),
     sha3_256Each: (prefix, items) => hash.sha3_256Each(prefix, items),
     shake128: (outputBytes, ...parts) => hash.shake(128, outputBytes, parts),

@@ -182,7 +182,9 @@ export interface MerklePath {
 
 /** Everything the core computes through. Stateful kernels each own their memory. */
 export interface Kernels {
-  readonly name: 'wasm' | 'wasm-scalar' | 'wasm-debug' | 'twin';
+  readonly name: 'wasm' | 'wasm-scalar' | 'wasm-debug' | 'twin' | 'native';
+  /** False where the crypto library checks signatures faster than {@link createVerifier} does. */
+  readonly verifies: boolean;
   /** SHA3-256 (FIPS 202) of the concatenation of the parts. Returns a fresh array. */
   sha3_256(...parts: readonly Uint8Array[]): Uint8Array;
   /** SHA3-256 of every item, prefixed with `prefix`, in one call. Fresh arrays. */

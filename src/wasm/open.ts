@@ -1,6 +1,7 @@
 /** Opens the kernels anywhere: in a browser, in Deno or Bun, in Node. */
 import { PqError } from '../errors.ts';
 import { createCoreKernels } from './core.ts';
+import { compose, FASTEST } from './fastest.ts';
 import type { Kernels } from './kernels.ts';
 import { wasm } from './webassembly.ts';
 
@@ -21,10 +22,15 @@ export interface OpenOptions {
  */
 export async function openKernels(options: OpenOptions = {}): Promise<Kernels> {
   const core = await read(options.core ?? new URL('../core.wasm', import.meta.url));
-  if (wasm.validate(core)) return createCoreKernels(await wasm.compile(core), 'wasm');
+  if (wasm.validate(core)) return fastest(createCoreKernels(await wasm.compile(core), 'wasm'));
   const scalar = await read(options.scalar ?? new URL('../core.scalar.wasm', import.meta.url));
-  if (wasm.validate(scalar)) return createCoreKernels(await wasm.compile(scalar), 'wasm-scalar');
+  if (wasm.validate(scalar)) return fastest(createCoreKernels(await wasm.compile(scalar), 'wasm-scalar'));
   throw new PqError('WASM_INVALID', 'The engine takes neither core: give the bytes of core.wasm and core.scalar.wasm.');
+}
+
+/** The same anywhere: what only Node has, this file does not know. */
+function fastest(core: Kernels): Kernels {
+  return compose(FASTEST.browser, { core });
 }
 
 async function read(source: CoreSource): Promise<Uint8Array<ArrayBuffer>> {

@@ -28,3 +28,6 @@ interface WasmApi {
 }
 
 export const wasm: WasmApi = (globalThis as unknown as { readonly WebAssembly: WasmApi }).WebAssembly;
+
+/** False in an engine that may not compile code at run time. */
+export const hasWebAssembly = wasm !== undefined;

@@ -23,6 +23,7 @@ function absent(): never {
 
 export const hashing: Kernels = {
   name: 'twin',
+  verifies: false,
   sha3_256: sha3,
   sha3_256Each: (prefix, items) => items.map((item) => sha3(prefix, item)),
   merkleRoot(leaves) {

@@ -7,8 +7,14 @@ import { forge, HINT_AT, OMEGA } from './forged.ts';
 import { variants } from './variants.ts';
 
 /** Checks per batch of many: the twin and the debug build are slow. */
-const MANY: Record<Kernels['name'], number> = { wasm: 220, 'wasm-scalar': 220, 'wasm-debug': 120, twin: 12 };
-const RUNS: Record<Kernels['name'], number> = { wasm: 60, 'wasm-scalar': 60, 'wasm-debug': 10, twin: 3 };
+const MANY: Record<Kernels['name'], number> = {
+  wasm: 220,
+  'wasm-scalar': 220,
+  'wasm-debug': 120,
+  twin: 12,
+  native: 12,
+};
+const RUNS: Record<Kernels['name'], number> = { wasm: 60, 'wasm-scalar': 60, 'wasm-debug': 10, twin: 3, native: 3 };
 
 const pairs = Array.from({ length: 5 }, () => nativeMlDsa.keyPair(randomBytes(32)));
 

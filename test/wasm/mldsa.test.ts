@@ -9,7 +9,7 @@ import { BETA, type Forged, forge, GAMMA1, HINT_AT, OMEGA } from './forged.ts';
 import { variants } from './variants.ts';
 
 /** How many of many like cases a variant gets: one in this many. */
-const THINNED: Record<Kernels['name'], number> = { wasm: 1, 'wasm-scalar': 1, 'wasm-debug': 20, twin: 60 };
+const THINNED: Record<Kernels['name'], number> = { wasm: 1, 'wasm-scalar': 1, 'wasm-debug': 20, twin: 60, native: 60 };
 const NOTHING = new Uint8Array(0);
 
 function byNode({ publicKey, message, context, signature }: Forged): boolean {
