@@ -56,10 +56,12 @@ export interface Effort {
   readonly columnMs: number;
   /** A sample repeats its run until it takes this long: less than a slice of the scheduler, so that most are not cut. */
   readonly sampleMs: number;
+  /** Samples per column of whole networks. */
+  readonly networkSamples: number;
 }
 
-export const FULL: Effort = { samples: 101, columnMs: 3000, sampleMs: 2 };
-export const QUICK: Effort = { samples: 5, columnMs: 300, sampleMs: 1 };
+export const FULL: Effort = { samples: 101, columnMs: 3000, sampleMs: 2, networkSamples: 5 };
+export const QUICK: Effort = { samples: 5, columnMs: 300, sampleMs: 1, networkSamples: 1 };
 
 /** A checksum of numbers or bytes: FNV-1a, enough to tell that two columns computed the same. */
 export function checksum(values: Iterable<number>): number {

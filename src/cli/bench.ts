@@ -29,6 +29,7 @@ export function addBenchCommand(program: Command): void {
 async function runBench(options: BenchOptions): Promise<ExitCode> {
   // Loaded here: whoever asks for help needs no kernels and no libraries.
   const { KERNEL_GROUPS, measureGroups } = await import('../bench/wasm.ts');
+  const { NETWORK_GROUP } = await import('./bench-network.ts');
   const { report } = await import('../bench/report.ts');
   const { printEnd, printGroup } = await import('./ui/benchmark.ts');
   const { wasmHash } = await import('../wasm/load.ts');
@@ -39,7 +40,7 @@ async function runBench(options: BenchOptions): Promise<ExitCode> {
     onRow: (label: string) => process.stderr.isTTY && terminal.status(label, performance.now()),
   };
   const groups = [];
-  for await (const group of measureGroups(KERNEL_GROUPS, selection)) {
+  for await (const group of measureGroups([...KERNEL_GROUPS, NETWORK_GROUP], selection)) {
     terminal.clearStatus();
     printGroup(terminal, group);
     groups.push(group);

@@ -27,6 +27,8 @@ export interface NodeLaunch {
   readonly log: string;
   /** Its log holds no phases: somebody else shows them. */
   readonly quiet?: boolean;
+  /** On top of the environment of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface LaunchOptions {
@@ -63,7 +65,7 @@ export function launchNode(launch: NodeLaunch, options: LaunchOptions): ChildPro
     return spawn(process.execPath, [...NODE_FLAGS, ...nodeArguments(launch)], {
       detached: options.detached,
       stdio: [...stdio],
-      env: { ...process.env, NO_COLOR: '1' },
+      env: { ...process.env, NO_COLOR: '1', ...launch.environment },
     });
   } finally {
     closeSync(log);

@@ -40,7 +40,11 @@ export class Testbed {
   }
 
   /** Starts one process for each validator of the committee; homes and logs are made under `folder`. */
-  static async start(committee: Committee, folder: string): Promise<Testbed> {
+  static async start(
+    committee: Committee,
+    folder: string,
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<Testbed> {
     const ports = await freePorts(committee.size);
     const first = `localhost:${ports[0]}`;
     const nodes = ports.map((port, i): RunningNode => {
@@ -55,6 +59,7 @@ export class Testbed {
         home: join(folder, `node-${node}`),
         log,
         quiet: true,
+        environment,
       };
       return { node, endpoint: `localhost:${port}`, log, child: launchNode(launch, { detached: false }) };
     });

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,6 +47,7 @@ describe('pq', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       wasmSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      kernels: 'wasm',
       node: process.version,
     });
   });
@@ -57,26 +58,12 @@ describe('pq', () => {
     expect(await pq(['node', '--node', '1'])).toMatchObject({ code: 2, stderr: expect.stringContaining('--port') });
   });
 
-  it('measures the kernels, and writes what it measured', async () => {
-    const [json, page] = [file('rows.json', ''), file('rows.md', '')];
-    const what = ['--quick', '--filter', 'sha3-256  bytes 32', '--json', json, '--markdown', page];
-    const { code, stdout } = await pq(['bench', 'wasm', ...what]);
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/twin.*scalar.*simd[\s\S]*sha3-256 {2}bytes 32.*×/)]);
-    const { machine, runtime, rows } = JSON.parse(readFileSync(json, 'utf8'));
-    expect([machine.cores > 0, runtime.node]).toEqual([true, process.version]);
-    expect(rows).toMatchObject([{ name: 'sha3-256', params: { bytes: 32 }, unit: 'µs per hash' }]);
-    for (const column of ['naive', 'twin', 'scalar', 'simd', 'node:crypto', 'hash-wasm', 'noble'])
-      expect(rows[0].values[column], column).toBeGreaterThan(0);
-    expect(readFileSync(page, 'utf8')).toContain('| sha3-256  bytes 32, µs per hash |');
-  });
-
   it.each([
     [['node', '--node', '0', '--port', '5001'], 'USAGE_NUMBER'],
     [['node', '--node', '1', '--port', '99999'], 'USAGE_NUMBER'],
     [['node', '--node', '4', '--port', '5001'], 'NODE_INDEX'],
     [['node', '--node', '1', '--port', '5001', '--peer', 'nowhere'], 'USAGE_ENDPOINT'],
     [['node', '--node', '1', '--port', '5001', '--host', '0.0.0.0'], 'DEVNET_LOOPBACK'],
-    [['bench', 'wasm', '--filter', 'no such row'], 'BENCH_FILTER'],
     [['client', '--endpoint', 'localhost'], 'USAGE_ENDPOINT'],
     [['client', '--endpoint', 'localhost:5001', '--rate', '-1'], 'USAGE_NUMBER'],
     [['client', '--endpoint', 'localhost:5001', '--file', '/nowhere/at/all.csv'], 'ENOENT'],

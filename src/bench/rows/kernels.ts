@@ -24,5 +24,7 @@ export function pseudoRandom(seed: number): () => number {
 
 export function bytesOf(length: number, seed: number): Uint8Array {
   const next = pseudoRandom(seed);
-  return Uint8Array.from({ length }, () => next() & 255);
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = next();
+  return bytes;
 }
