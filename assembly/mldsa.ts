@@ -14,7 +14,10 @@ const W1_POLYNOMIAL_BYTES: usize = 128;
 /** r₁ is 0 … 15: (q − 1) / 2γ₂ values (algorithm 36). */
 const HIGH_MASK: i32 = 15;
 
+const CACHE_LINE: usize = 64;
+
 const STATE = memory.data(200, 16);
+const TOUCHED = memory.data(4, 4);
 /** ẑ, then ĉ: what a row of a key is multiplied with. */
 const FACTORS = memory.data(<i32>ROW, 16);
 const W = memory.data(<i32>POLYNOMIAL, 16);
@@ -38,6 +41,7 @@ export function mldsaAbsorb(data: usize, blocks: usize): void {
  */
 export function mldsaVerify(slot: usize, data: usize, length: usize): i32 {
   if (!isHintValid() || !decodeZ(FACTORS)) return 0;
+  touch(slot);
   for (let s: usize = 0; s < L; s++) ntt(FACTORS + s * POLYNOMIAL);
   const c = FACTORS + L * POLYNOMIAL;
   sampleInBall(c);
@@ -54,6 +58,17 @@ export function mldsaVerify(slot: usize, data: usize, length: usize): i32 {
   shakeInit(STATE);
   shakeFinal(STATE, COMMITMENT, HASH_BYTES + K * W1_POLYNOMIAL_BYTES);
   return <i32>isChallenge(STATE);
+}
+
+/**
+ * Reads one word of every cache line of the rows of a key. With the keys of a large committee they lie in an outer cache: asked for
+ * all at once, they are here in half the time that they take one after the other, as they are multiplied.
+ */
+function touch(slot: usize): void {
+  let all: u32 = 0;
+  for (let at = slot; at < slot + K * ROW; at += CACHE_LINE) all |= load<u32>(at);
+  // Stored, or the compiler would read nothing.
+  store<u32>(TOUCHED, all);
 }
 
 /**
