@@ -74,14 +74,13 @@ function parseStep(text: string): Step {
 
 async function measure(workload: Workload, validators: number, steps: readonly Step[]): Promise<void> {
   const warm = options.quick ? { ...WARM, seconds: 2 } : WARM;
-  const proposals = [warm, ...steps].reduce((sum, { perSecond, seconds }) => sum + perSecond * seconds, 0);
-  process.stderr.write(`${workload}, n = ${validators}: ${proposals} proposals are made\n`);
-  const network = await BenchNetwork.start(workload, validators, proposals);
+  process.stderr.write(`${workload}, n = ${validators}\n`);
+  const network = await BenchNetwork.start(workload, validators);
   try {
     await network.load(warm);
     for (const step of steps) {
       const load = await network.load(step);
-      const row = rowOf(workload, validators, load);
+      const row = rowOf(workload, validators, load, network.anonymousMb());
       rows.push(row);
       process.stderr.write(`${cells(row).join('  ')}  ${JSON.stringify({ ...load.decisions, ...load.failed })}\n`);
       if (row.values.finalizedPerSecond < KEPT_UP * step.perSecond) return;

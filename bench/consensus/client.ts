@@ -1,6 +1,6 @@
 /**
- * The load: `node client.ts WORKLOAD VALIDATORS COUNT ADDRESS…`, one process with one session per validator. Makes all proposals
- * first, then takes one message `{ perSecond, seconds }` after the other and answers each with a {@link Load}.
+ * The load: `node client.ts WORKLOAD VALIDATORS ADDRESS…`, one process with one session per validator. For every message
+ * `{ perSecond, seconds }` it makes the proposals, then submits them, and answers with a {@link Load}.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { percentiles } from '../../src/cli/statistics.ts';
@@ -10,7 +10,7 @@ import type { FollowedProposal } from '../../src/node/client-followed.ts';
 import { linkTo } from '../../src/node/client-link.ts';
 import type { NodeStats } from '../../src/node/events.ts';
 import { loadKernels } from '../../src/wasm/load.ts';
-import { genesisOf, makeProposals, type Workload } from './workload.ts';
+import { genesisOf, ProposalMaker, type Workload } from './workload.ts';
 
 export interface LoadOrder {
   readonly perSecond: number;
@@ -38,15 +38,14 @@ const TICK_MS = 2;
 /** Everything must be decided so long after the last submission. */
 const DRAIN_MS = 30_000;
 
-const [workload, validators, count, ...addresses] = process.argv.slice(2) as [Workload, ...string[]];
+const [workload, validators, ...addresses] = process.argv.slice(2) as [Workload, ...string[]];
 const genesis = genesisOf(workload, Number(validators));
 const committee = committeeOf(loadKernels(), genesis);
-const proposals = await makeProposals(workload, genesis, Number(count));
+const maker = new ProposalMaker(workload, genesis);
 const clients = await Promise.all(
   addresses.map((address) => Client.connect({ connect: linkTo(address, committee), onProblem: report })),
 );
 await Promise.all(clients.map(allConnected));
-let used = 0;
 process.on('message', (order: LoadOrder) => void run(order).then((load) => process.send?.(load)));
 process.send?.({ ready: true });
 
@@ -59,11 +58,10 @@ async function allConnected(client: Client): Promise<void> {
 }
 
 async function run({ perSecond, seconds }: LoadOrder): Promise<Load> {
+  const total = Math.floor(perSecond * seconds);
+  const proposals = await maker.make(total);
   const before = await Promise.all(clients.map((client) => client.stats()));
   const cpu = process.cpuUsage();
-  const total = Math.min(Math.floor(perSecond * seconds), proposals.length - used);
-  const own = proposals.slice(used, used + total);
-  used += total;
   const tally = new Tally(total);
   const beginMs = performance.now();
   let sent = 0;
@@ -77,7 +75,7 @@ async function run({ perSecond, seconds }: LoadOrder): Promise<Load> {
         k < due;
         k += clients.length
       ) {
-        batch.push(own[k]!);
+        batch.push(proposals[k]!);
         dueMs.push(beginMs + (1000 * k) / perSecond);
       }
       if (batch.length > 0) submit(client, batch, dueMs, tally);

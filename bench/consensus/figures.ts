@@ -22,13 +22,14 @@ export const FIGURES = [
   'roundsPerSecond',
   'undecided',
   'rssMbPerNode',
+  'anonymousMbPerNode',
 ] as const;
 export type Figure = (typeof FIGURES)[number];
 
 type Stats = Load['after'][number];
 
 /** CPU and bytes are those of all validators together; bytes as they are sent, each once. */
-export function rowOf(workload: Workload, validators: number, load: Load): Row {
+export function rowOf(workload: Workload, validators: number, load: Load, anonymousMb: number): Row {
   const spent = (read: (stats: Stats) => number): number =>
     load.after.reduce((sum, stats, i) => sum + read(stats) - read(load.before[i]!), 0);
   const decided = Object.values(load.decisions).reduce((sum, count) => sum + count, 0);
@@ -49,6 +50,7 @@ export function rowOf(workload: Workload, validators: number, load: Load): Row {
       roundsPerSecond: spent(({ round }) => round) / validators / load.spanSeconds,
       undecided: load.submitted - decided,
       rssMbPerNode: Math.max(...load.after.map(({ rssBytes }) => rssBytes)) / 1e6,
+      anonymousMbPerNode: anonymousMb,
     },
   };
 }
@@ -71,6 +73,7 @@ const HEADS: Readonly<Record<Figure, string>> = {
   roundsPerSecond: 'rounds/s',
   undecided: 'undecided',
   rssMbPerNode: 'RSS MB',
+  anonymousMbPerNode: 'of it own',
 };
 
 export function headings(): string[] {

@@ -1,7 +1,7 @@
 /** Validators and a client as processes of this machine, for one workload. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,8 +23,8 @@ export class BenchNetwork {
     this.#folder = mkdtempSync(join(tmpdir(), 'pq-bench-'));
   }
 
-  /** Resolves when all validators are connected and `proposals` proposals are made. */
-  static async start(workload: Workload, validators: number, proposals: number): Promise<BenchNetwork> {
+  /** Resolves when all validators are connected. */
+  static async start(workload: Workload, validators: number): Promise<BenchNetwork> {
     const network = new BenchNetwork();
     const addresses: string[] = [];
     for (let index = 0; index < validators; index++) {
@@ -34,7 +34,7 @@ export class BenchNetwork {
         (await network.#fork<{ address: string }>('./node.ts', [workload, validators, index, home, 0, first])).address,
       );
     }
-    await network.#fork('./client.ts', [workload, validators, proposals, ...addresses]);
+    await network.#fork('./client.ts', [workload, validators, ...addresses]);
     network.#client = network.#children.at(-1);
     return network;
   }
@@ -44,6 +44,19 @@ export class BenchNetwork {
     const answer = once(this.#client!, 'message');
     this.#client!.send(order);
     return ((await answer) as [Load])[0];
+  }
+
+  /**
+   * Megabytes of the largest validator that are its own: without the pages of the store's file that the system keeps in
+   * memory for it and takes back when others need them. 0 where that is not told (other systems than Linux).
+   */
+  anonymousMb(): number {
+    if (process.platform !== 'linux') return 0;
+    const nodes = this.#children.filter((child) => child !== this.#client);
+    const kilobytes = nodes.map(({ pid }) => {
+      return Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+    });
+    return (Math.max(...kilobytes) * 1024) / 1e6;
   }
 
   async stop(): Promise<void> {

@@ -27,14 +27,14 @@ const OPAQUE_KEYS = 65_536;
 const ACCOUNTS = 256;
 const ORIGINS = 1000;
 const BALANCE = 1_000_000_000_000;
-/** Less than what a node takes ahead of its clock. */
-const EXPIRY_AHEAD_MS = 10 * 60_000;
+/** From making a proposal: enough to make and submit all of one load. Less than half of what the network agreed on. */
+const EXPIRY_AHEAD_MS = 2 * 60_000;
 
 export function account(index: number): MlDsaKeyPair {
   return mlDsa.keyPair(sha3_256(utf8(`pq/bench/account/${index}`)));
 }
 
-/** The devnet's validators with the application of the workload; proposals may be made long before they are submitted. */
+/** The devnet's validators with the application of the workload. */
 export function genesisOf(workload: Workload, validators: number): Genesis {
   const devnet = devnetGenesis(validators);
   const application: Genesis['application'] =
@@ -46,32 +46,49 @@ export function genesisOf(workload: Workload, validators: number): Genesis {
             return { publicKey: toHex(account(index).publicKey), balance: BALANCE };
           }),
         };
-  const parameters = { ...DEFAULT_PARAMETERS, leadersPerRound: validators, maxExpiryMs: 3 * EXPIRY_AHEAD_MS };
+  const parameters = { ...DEFAULT_PARAMETERS, leadersPerRound: validators, maxExpiryMs: 2 * EXPIRY_AHEAD_MS + 10_000 };
   return { ...devnet, chainName: `pq-bench-${workload}-${validators}`, parameters, application };
 }
 
-/** `count` proposals, encoded and signed. */
-export async function makeProposals(workload: Workload, genesis: Genesis, count: number): Promise<Uint8Array[]> {
-  const expiryMs = Date.now() + EXPIRY_AHEAD_MS;
-  if (workload === 'opaque') return Array.from({ length: count }, (_, i) => opaqueProposal(i, expiryMs));
-  const kernels = loadKernels();
-  const chainId = chainIdOf(kernels, genesis);
-  const origins = workload === 'models' ? heldOutOrigins() : ['https://bench.example'];
-  const signers = Array.from({ length: ACCOUNTS }, (_, index) => account(index));
-  const ids = signers.map(({ publicKey }) => accountId(kernels, publicKey));
-  const proposals: Uint8Array[] = [];
-  for (let i = 0; i < count; i++) {
+/** Makes proposals that were never made before, encoded and signed. */
+export class ProposalMaker {
+  readonly #workload: Workload;
+  readonly #chainId: Uint8Array;
+  readonly #signers: readonly MlDsaKeyPair[];
+  readonly #ids: readonly Uint8Array[];
+  readonly #origins: readonly string[];
+  #made = 0;
+
+  constructor(workload: Workload, genesis: Genesis) {
+    const kernels = loadKernels();
+    this.#workload = workload;
+    this.#chainId = chainIdOf(kernels, genesis);
+    this.#signers = workload === 'opaque' ? [] : Array.from({ length: ACCOUNTS }, (_, index) => account(index));
+    this.#ids = this.#signers.map(({ publicKey }) => accountId(kernels, publicKey));
+    this.#origins = workload === 'models' ? heldOutOrigins() : ['https://bench.example'];
+  }
+
+  async make(count: number): Promise<Uint8Array[]> {
+    const expiryMs = Date.now() + EXPIRY_AHEAD_MS;
+    const proposals: Uint8Array[] = [];
+    for (const end = this.#made + count; this.#made < end; this.#made++) {
+      const isOpaque = this.#workload === 'opaque';
+      proposals.push(isOpaque ? opaqueProposal(this.#made, expiryMs) : await this.#transfer(this.#made, expiryMs));
+    }
+    return proposals;
+  }
+
+  #transfer(i: number, expiryMs: number): Promise<Uint8Array> {
     const from = i % ACCOUNTS;
     const transfer = {
       nonce: Math.floor(i / ACCOUNTS) + 1,
-      to: ids[(from + 1) % ACCOUNTS]!,
+      to: this.#ids[(from + 1) % ACCOUNTS]!,
       amount: 1,
       fee: 1,
-      origin: origins[i % origins.length]!,
+      origin: this.#origins[i % this.#origins.length]!,
     };
-    proposals.push(await buildTransfer({ kernels, chainId, expiryMs }, signers[from]!, transfer));
+    return buildTransfer({ kernels: loadKernels(), chainId: this.#chainId, expiryMs }, this.#signers[from]!, transfer);
   }
-  return proposals;
 }
 
 function opaqueProposal(i: number, expiryMs: number): Uint8Array {

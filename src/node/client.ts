@@ -90,6 +90,8 @@ export class Client {
     if (this.#closed) throw closedError();
     const entries = this.#followed.add(proposals);
     if (this.#link !== null) this.#unsent.push(...entries);
+    // With `reconnect` they go out on the next session. Without, there will be none, and nobody may wait for it.
+    else if (this.#options.reconnect !== true) this.#followed.reject(entries, disconnectedError());
     this.#pump();
     return entries.map((entry) => entry.handle);
   }

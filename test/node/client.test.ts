@@ -217,6 +217,10 @@ describe('a lost session', () => {
     expect(await codeOf(unanswered!.acknowledged)).toBe('CLIENT_DISCONNECTED');
     expect(await stats).toBe('CLIENT_DISCONNECTED');
     expect(await codeOf(client.stats())).toBe('CLIENT_DISCONNECTED');
+    // Nor does what is handed in afterwards wait for a session that never comes.
+    const [late] = client.submit([Uint8Array.of(3)]);
+    expect(await codeOf(late!.certified)).toBe('CLIENT_DISCONNECTED');
+    expect(client.pending).toBe(0);
     await client.close();
   });
 
