@@ -165,6 +165,8 @@ class DialedClient implements ClientSession {
   #tick(deadlineMs: number, reject: (error: PqError) => void): void {
     const nowMs = this.#clock.monotonicMs();
     this.#link.tick(nowMs);
+    // The session may just have died of silence: then the wire is closed, and nothing is dialed on it any more.
+    if (this.#closed) return;
     this.#dial.tick(nowMs, !this.#link.up);
     if (this.#link.up || nowMs < deadlineMs) return;
     const { endpoint } = this.#options;

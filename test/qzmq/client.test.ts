@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type ClientOptions, type ClientSession, connectClient } from '../../src/qzmq/client.ts';
+import { SILENT_SESSION_MS } from '../../src/qzmq/constants.ts';
 import { startNode, stopNodes, until } from './network.ts';
 import { CHAIN, identity, MEMBERS } from './parties.ts';
 
@@ -59,6 +60,19 @@ describe('a client session', () => {
     const third = await client(node.transport.address);
     await node.transport.close();
     await until(() => third.state.closed);
+  });
+
+  it('that died of silence does not dial again by itself', async () => {
+    const node = await startNode(0);
+    let aheadMs = 0;
+    const clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() + aheadMs };
+    const first = await client(node.transport.address, { clock });
+    aheadMs = SILENT_SESSION_MS + 1000;
+    await until(() => first.state.closed && node.clients.size === 0);
+    await client(node.transport.address);
+    await client(node.transport.address);
+    expect(node.clients.size).toBe(2);
+    expect(node.transport.stats().handshakes).toBe(3);
   });
 
   it('is refused by codes: nobody there, another chain, no clients, another member, a bad address', async () => {
