@@ -25,6 +25,10 @@ export interface NodeLaunch {
   readonly models: readonly string[];
   readonly home: string;
   readonly log: string;
+  /** HOST:PORT that peers are told to dial, where that is not where it listens. */
+  readonly advertise?: string;
+  /** How far its clock is off. */
+  readonly clockOffsetMs?: number;
   /** Its log holds no phases: somebody else shows them. */
   readonly quiet?: boolean;
   /** On top of the environment of this process. */
@@ -51,6 +55,8 @@ export function nodeArguments(launch: NodeLaunch): string[] {
     ...['--home', launch.home],
     ...launch.peers.flatMap((peer) => ['--peer', peer]),
     ...launch.models.flatMap((model) => ['--model', model]),
+    ...(launch.advertise === undefined ? [] : ['--advertise', launch.advertise]),
+    ...(launch.clockOffsetMs === undefined ? [] : [`--clock-offset-ms=${launch.clockOffsetMs}`]),
     ...(launch.quiet === true ? ['--quiet'] : []),
   ];
 }

@@ -17,7 +17,7 @@ import { type Node, startNode } from '../node/node.ts';
 import { loadKernels } from '../wasm/load.ts';
 import { EXIT, type ExitCode, UsageError } from './exit.ts';
 import { shippedModel } from './launch.ts';
-import { collect, endpoint, integer } from './options.ts';
+import { collect, endpoint, integer, offsetMs } from './options.ts';
 import { PHASE_TOPICS, PhasePrinter } from './ui/phases.ts';
 import { Terminal } from './ui/terminal.ts';
 
@@ -29,6 +29,8 @@ interface NodeCommandOptions {
   readonly validators: number;
   readonly model: readonly string[];
   readonly home?: string;
+  readonly advertise?: string;
+  readonly clockOffsetMs?: number;
   readonly quiet?: boolean;
 }
 
@@ -60,6 +62,8 @@ export function addNodeCommand(program: Command): void {
     )
     .option('--home <folder>', 'where its state is kept; default: .pq/devnet-…')
     .option('--host <address>', 'loopback address to listen at', HOST)
+    .option('--advertise <host:port>', 'what peers are told to dial, where that is not where it listens', endpoint)
+    .option('--clock-offset-ms <n>', 'run as if its clock were so far off', offsetMs('clock-offset-ms'))
     .option('--quiet', 'print no phases')
     .action(async (options: NodeCommandOptions) => {
       process.exitCode = await runNode(options);
@@ -76,6 +80,7 @@ async function runNode(options: NodeCommandOptions): Promise<ExitCode> {
   const committee = committeeOf(loadKernels(), genesis);
   printBanner(terminal, options, committee);
   requireLoopback(options.host);
+  if (options.advertise !== undefined) requireLoopback(hostOf(options.advertise));
   const home = options.home ?? devnetHome(options.validators, options.node - 1);
   if (!existsSync(homePaths(home).genesis)) await initHome(home, { genesis, seed: devnetSeed(options.node - 1) });
   const agent = await loadAgent(terminal, options);
@@ -86,6 +91,8 @@ async function runNode(options: NodeCommandOptions): Promise<ExitCode> {
       identity: devnetIdentity(options.node - 1),
       listen: { host: options.host, port: options.port },
       peers: options.peer,
+      ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
+      ...(options.clockOffsetMs === undefined ? {} : { clockOffsetMs: options.clockOffsetMs }),
       agent,
     });
     return await serve(terminal, node, options.quiet === true);
@@ -93,6 +100,10 @@ async function runNode(options: NodeCommandOptions): Promise<ExitCode> {
     // A node that did not start has not closed it, and its processes would keep this one alive.
     await agent.close();
   }
+}
+
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':'));
 }
 
 /** Prints phases until a signal, a fatal error, or the end of the process that started this one. */

@@ -1,6 +1,8 @@
 /** Parsing of option values that several commands have. */
 import { UsageError } from './exit.ts';
 
+const MAX_OFFSET_MS = 24 * 3_600_000;
+
 /** A parser of whole numbers for commander. Throws `USAGE_NUMBER`. */
 export function integer(name: string, min: number, max: number): (text: string) => number {
   return (text) => {
@@ -11,6 +13,16 @@ export function integer(name: string, min: number, max: number): (text: string) 
       `--${name} takes a whole number from ${min} to ${max}, not ${JSON.stringify(text)}.`,
       { name },
     );
+  };
+}
+
+/** A parser of time differences for commander: whole milliseconds, up to a day either way. Throws `USAGE_NUMBER`. */
+export function offsetMs(name: string): (text: string) => number {
+  return (text) => {
+    const value = /^-?\d{1,8}$/.test(text) ? Number(text) : Number.NaN;
+    if (Math.abs(value) <= MAX_OFFSET_MS) return value;
+    const what = `--${name} takes whole milliseconds from -${MAX_OFFSET_MS} to ${MAX_OFFSET_MS}, not ${JSON.stringify(text)}.`;
+    throw new UsageError('USAGE_NUMBER', what, { name });
   };
 }
 

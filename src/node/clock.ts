@@ -8,11 +8,12 @@ export interface Clock {
 
 /**
  * The wall clock as it was when the process started, moved on by the monotonic one: a step of the system's time while
- * the node runs (NTP, an operator) can neither fire every timeout at once nor stop them all.
+ * the node runs (NTP, an operator) can neither fire every timeout at once nor stop them all. `offsetMs`: how far it is
+ * off, so that a node can be run as on a machine whose clock is wrong.
  */
-export function wallClock(): Clock {
+export function wallClock(offsetMs = 0): Clock {
   return {
-    now: () => Math.floor(performance.timeOrigin + performance.now()),
+    now: () => Math.floor(performance.timeOrigin + performance.now() + offsetMs),
     after(delayMs, run) {
       const handle = setTimeout(run, delayMs);
       return () => clearTimeout(handle);

@@ -8,6 +8,7 @@ import type { AuthorIndex, ProposalId } from '../core/types.ts';
 import type { Identity } from '../crypto/identity.ts';
 import { nodeIdOf } from '../crypto/identity.ts';
 import { PqError } from '../errors.ts';
+import { systemClock } from '../qzmq/clock.ts';
 import { createTransport } from '../qzmq/transport.ts';
 import { openSignedRecord, type SignedRecordFile } from '../store/signed-record.ts';
 import { openStore, type Store } from '../store/store.ts';
@@ -38,6 +39,8 @@ export interface NodeOptions {
   /** In place of the one that the genesis document names: the same on every validator. */
   readonly application?: NodeApplication;
   readonly local?: Partial<LocalParameters>;
+  /** How far the clock of this node is off, in milliseconds; for development networks. Default 0. */
+  readonly clockOffsetMs?: number;
   /** Default: warnings and errors on stderr. */
   readonly log?: Log;
 }
@@ -92,7 +95,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     closers.push(() => record.close());
     checkRecord(record, committee.chainId, log);
     await checkChain(store, committee.chainId);
-    const clock = wallClock();
+    const clock = wallClock(options.clockOffsetMs);
     const local = options.local ?? {};
     const parts = { kernels, committee, self, identity, clock, store, record, agent, application, local, log };
     const node = new RunningNode(parts);
@@ -108,7 +111,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
 }
 
 async function join(node: RunningNode, committee: Committee, options: NodeOptions): Promise<void> {
-  const { identity, genesis, listen, advertise, peers = [] } = options;
+  const { identity, genesis, listen, advertise, peers = [], clockOffsetMs = 0 } = options;
   const transport = await createTransport({
     identity,
     chainId: committee.chainId,
@@ -121,6 +124,7 @@ async function join(node: RunningNode, committee: Committee, options: NodeOption
     ...(advertise === undefined ? {} : { advertise }),
     allowClients: true,
     handlers: node.handlers,
+    clock: { ...systemClock, wallMs: () => systemClock.wallMs() + clockOffsetMs },
   });
   node.attach(transport);
   for (const [index, { endpoint }] of genesis.validators.entries()) {
