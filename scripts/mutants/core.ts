@@ -153,6 +153,13 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     tests: ['core/core-restart'],
   },
   {
+    name: 'who was left behind never comes back',
+    file: 'core/proposer.ts',
+    from: 'if (!this.#mayJump && !isLeftBehind)',
+    to: 'if (!this.#mayJump)',
+    tests: ['core/core-restart'],
+  },
+  {
     name: 'begins at its own round again without its block',
     file: 'core/proposer.ts',
     from: 'const next = photon.record.round + 1;',

@@ -1,6 +1,6 @@
 /**
  * The pacemaker: whether there is a reason for the own next block, and when it is time. Without a reason the network is
- * silent. A validator never skips own rounds, but for the one exception after a start or a commit sync.
+ * silent. A validator never skips own rounds but after a start, a commit sync, or when it was left behind.
  */
 import type { Committee, LeaderSchedule } from './committee.ts';
 import type { Dag } from './dag.ts';
@@ -16,7 +16,7 @@ export interface Situation {
   readonly onlyOpinionsMissing: boolean;
   /** Models are at work on blocks that the own next block would link. */
   readonly forming: boolean;
-  /** True when the round before needs no own block (start, commit sync). */
+  /** True when the round before needs no own block (start, commit sync, left behind). */
   readonly jumping: boolean;
 }
 

@@ -148,12 +148,16 @@ export class Proposer {
     return Number.POSITIVE_INFINITY;
   }
 
-  /** The round of the own next block: the one after the last, or once after a start or a sync, where the others are. */
+  /**
+   * The round of the own next block: the one after the last; where the others are, once after a start or a sync, and when
+   * they have left the last one below gcRound: what the next one would stand on is not held any more.
+   */
   #nextRound(): { round: number; jumping: boolean; waitUntilMs: number } {
     const { photon, peers, local } = this.#parts;
     const { dag } = this.#parts.chain;
     const next = photon.record.round + 1;
-    if (!this.#mayJump) return { round: next, jumping: false, waitUntilMs: 0 };
+    const isLeftBehind = photon.record.round > 0 && photon.record.round <= dag.gcRound;
+    if (!this.#mayJump && !isLeftBehind) return { round: next, jumping: false, waitUntilMs: 0 };
     const there = dag.highestQuorumRound() + 1;
     // The others are further than the DAG shows: what is missing is on its way, and the jump is only one.
     const behind = peers.supportedRound() > dag.highestRound;

@@ -147,6 +147,33 @@ describe('a restart', () => {
     expect(next.map(({ ref }) => ref.round)).toEqual([9, 10]);
   });
 
+  test('skips rounds once more when the others leave its own one below what is kept', () => {
+    const core = driver();
+    core.feed({ type: 'reload', blocks: full.slice(0, 2).flat() });
+    core.start(recordOf(own(2)));
+    core.connect(1, 2, 3);
+    let below: readonly Ref[] = full[1]!.map(({ ref }) => ref);
+    const others = Array.from({ length: GC_DEPTH_ROUNDS + 20 }, (_, i) => {
+      const blocks = [1, 2, 3].map((author) =>
+        makeBlock(kernels, committee, 3 + i, author, { parents: ownFirst(below, author) }),
+      );
+      below = blocks.map(({ ref }) => ref);
+      return blocks;
+    });
+    submit(core, 1, core.nowMs + 59_000);
+    expect(core.seal().ref.round).toBe(3);
+    for (const block of others.slice(0, 3).flat()) core.deliver(block);
+    core.pass(TIMEOUT_MS);
+    if (core.sealing?.ref.round === 4) core.seal();
+    core.pass(TIMEOUT_MS);
+    expect(core.seal().ref.round).toBe(6);
+    // What it has to stand on comes last, and then everything is accepted and committed at once.
+    for (const block of others.slice(3).toReversed().flat()) core.deliver(block);
+    expect(core.core.status().gcRound).toBeGreaterThan(6);
+    core.pass(TIMEOUT_MS);
+    expect(core.seal().ref.round).toBe(GC_DEPTH_ROUNDS + 23);
+  });
+
   test('sends the last own block again', () => {
     const core = driver();
     core.feed({ type: 'reload', blocks: full.slice(0, 2).flat() });
