@@ -95,7 +95,7 @@ async function runNode(options: NodeCommandOptions): Promise<ExitCode> {
       ...(options.clockOffsetMs === undefined ? {} : { clockOffsetMs: options.clockOffsetMs }),
       agent,
     });
-    return await serve(terminal, node, options.quiet === true);
+    return await serve(terminal, node, options.node, options.quiet === true);
   } finally {
     // A node that did not start has not closed it, and its processes would keep this one alive.
     await agent.close();
@@ -107,11 +107,11 @@ function hostOf(address: string): string {
 }
 
 /** Prints phases until a signal, a fatal error, or the end of the process that started this one. */
-async function serve(terminal: Terminal, node: Node, quiet: boolean): Promise<ExitCode> {
-  terminal.line(`node ${node.index + 1} listens at ${node.address}; Ctrl-C stops it`);
+async function serve(terminal: Terminal, node: Node, number: number, quiet: boolean): Promise<ExitCode> {
+  terminal.line(`node ${number} listens at ${node.address}; Ctrl-C stops it`);
   const { ready, validators } = node.status();
   if (!ready) terminal.line(`waiting for others of the ${validators}: until enough are connected nothing is decided`);
-  const printer = new PhasePrinter(terminal, node.index, { kind: 'all' });
+  const printer = new PhasePrinter(terminal, node.index ?? -1, { kind: 'all' });
   const topics = quiet ? (['alarm'] as const) : PHASE_TOPICS;
   node.subscribe(topics, (event) => printer.handle(event));
   const stop = (): void => void node.stop();

@@ -88,7 +88,7 @@ export function summarize({ outcomes, lightLoad, opinions, before, after }: RunD
       network: qualityOf(outcomes.flatMap(networkJudgement)),
       nodes: opinions.map((byId, validator) => ({ validator, ...nodeQuality(outcomes, byId) })),
     },
-    nodes: after.map((stats, i) => costOf(before[i]!, stats)),
+    nodes: after.map((stats, i) => costOf(i, before[i]!, stats)),
     rounds: span(before, after, (stats) => stats.round),
     blocks: span(before, after, (stats) => stats.blocksAccepted),
     commits: span(before, after, (stats) => stats.commitIndex),
@@ -158,10 +158,10 @@ function nodeQuality(outcomes: readonly Outcome[], byId: ReadonlyMap<string, Pro
 
 const VERDICTS = { APPROVE: 'approve', REJECT: 'reject', ABSTAIN: 'undecided' } as const;
 
-function costOf(before: NodeStats, after: NodeStats): NodeCost {
+function costOf(validator: number, before: NodeStats, after: NodeStats): NodeCost {
   const ms = Math.max(1, after.uptimeMs - before.uptimeMs);
   return {
-    validator: after.validator,
+    validator,
     cpuPercent: (100 * (after.cpuMs - before.cpuMs)) / ms,
     aiCpuPercent: (100 * (after.aiCpuMs - before.aiCpuMs)) / ms,
     bytesPerSecond: (1000 * (after.bytesIn + after.bytesOut - before.bytesIn - before.bytesOut)) / ms,

@@ -1,6 +1,7 @@
 /** `pq verify FILE --genesis FILE`: checks a certificate or a proof with nothing but the two files. No node, no network. */
 import type { Command } from 'commander';
 import { receiptName } from '../app/application.ts';
+import { EPOCH_CHAIN_FIXED_BYTES } from '../core/epoch-chain.ts';
 import { PROOF_FIXED_BYTES } from '../core/proof.ts';
 import { isPqError, PqError } from '../errors.ts';
 import { type VerifiedCommit, type VerifiedDecision, Verifier } from '../verify/verifier.ts';
@@ -12,6 +13,8 @@ import { confidence as sure } from './ui/format.ts';
 import { harmless, Terminal } from './ui/terminal.ts';
 
 const MAX_CERTIFICATE_BYTES = 4 * 1024 * 1024;
+/** Thousands of epochs of a small committee, or hundreds of a large one. */
+const MAX_CHAIN_BYTES = 256 * 1024 * 1024;
 
 /** What a valid certificate or proof shows, as `--json` prints it. Hashes are hex. */
 export type VerifiedReport = (VerifiedCommit | VerifiedDecision) & {
@@ -28,6 +31,7 @@ export interface RefusedReport {
 
 interface VerifyOptions {
   readonly genesis: string;
+  readonly epochs?: string;
   readonly id?: string;
   readonly json?: boolean;
 }
@@ -41,6 +45,7 @@ export function addVerifyCommand(program: Command): void {
       'certificate, or proof of a decision: binary, hex, or JSON with a field "certificate" or "proof" in hex; - is standard input',
     )
     .requiredOption('--genesis <file>', 'genesis document of the network that you trust')
+    .option('--epochs <file>', 'what leads from genesis to a later epoch: pq committee chain writes it')
     .option('--id <hex>', 'the proposal that it must be the proof of')
     .option('--json', 'print one JSON object')
     .action(async (file: string, options: VerifyOptions) => {
@@ -49,27 +54,29 @@ export function addVerifyCommand(program: Command): void {
 }
 
 /** Exit code 0: it proves its commit; 1: it does not, and why; 2: the genesis document or a file cannot be used. */
-async function runVerify(file: string, { genesis, id, json }: VerifyOptions): Promise<ExitCode> {
+async function runVerify(file: string, { genesis, epochs, id, json }: VerifyOptions): Promise<ExitCode> {
   const document = await readGenesis(genesis);
-  const report = await verifyWithGenesis(await readBounded(file, MAX_CERTIFICATE_BYTES), document, id);
+  const chain = epochs === undefined ? undefined : await readBounded(epochs, MAX_CHAIN_BYTES);
+  const report = await verifyWithGenesis(await readBounded(file, MAX_CERTIFICATE_BYTES), document, { id, chain });
   if (json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else printReport(new Terminal(process.stdout, process.env), report);
   return report.verified ? EXIT.OK : EXIT.NEGATIVE;
 }
 
 /**
- * With `id` (hex) only a proof about this proposal will do. Throws `GENESIS_…` for a genesis document that cannot be used; a
- * certificate or proof that proves nothing is a report.
+ * With `id` (hex) only a proof about this proposal will do; `chain` leads to later epochs. Throws `GENESIS_…` for a genesis
+ * document that cannot be used; a certificate, proof or chain that proves nothing is a report.
  */
 export async function verifyWithGenesis(
   file: Uint8Array,
   genesisJson: unknown,
-  id?: string,
+  { id, chain }: { readonly id?: string | undefined; readonly chain?: Uint8Array | undefined } = {},
 ): Promise<VerifiedReport | RefusedReport> {
   const verifier = new Verifier(loadKernels(), genesisJson);
   try {
+    if (chain !== undefined) await verifier.follow(requireChain(chain));
     const bytes = contentOf(file);
-    const asksForProof = id !== undefined || isProof(bytes);
+    const asksForProof = id !== undefined || firstOffset(bytes) === PROOF_FIXED_BYTES;
     const shown = asksForProof ? await verifier.verifyProof(bytes, id) : await verifier.verifyCertificate(bytes);
     return { verified: true, ...shown, bytes: bytes.length };
   } catch (error) {
@@ -78,9 +85,15 @@ export async function verifyWithGenesis(
   }
 }
 
-/** The first offset of an encoding is the size of its fixed part: a proof has another one than a certificate. */
-function isProof(bytes: Uint8Array): boolean {
-  return bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === PROOF_FIXED_BYTES;
+/** The first offset of an encoding is the size of its fixed part: certificate, proof and chain have different ones. */
+function firstOffset(bytes: Uint8Array): number {
+  return bytes.length < 4 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+}
+
+/** Throws `CHAIN_FILE`. */
+function requireChain(bytes: Uint8Array): Uint8Array {
+  if (firstOffset(bytes) === EPOCH_CHAIN_FIXED_BYTES) return bytes;
+  throw new PqError('CHAIN_FILE', 'This is no chain of epochs: get one with `pq committee chain`.');
 }
 
 /** A certificate or proof as it lies in a file. Throws `CERTIFICATE_FILE`. */
@@ -122,6 +135,7 @@ export function printReport(terminal: Terminal, report: VerifiedReport | Refused
   terminal.line(`${terminal.paint('green', 'VERIFIED')}  commit ${report.commit.index} is final`);
   if ('decision' in report) printDecision(terminal, report.decision);
   terminal.line(`  chain       ${harmless(report.chainName)}  ${report.chainId}`);
+  if (report.epoch > 0) terminal.line(`  epoch       ${report.epoch}, followed from genesis`);
   terminal.line(`  commit      ${report.commit.digest}  at ${new Date(report.commit.timestampMs).toISOString()}`);
   terminal.line(`  state root  ${report.commit.stateRoot}`);
   terminal.line(

@@ -7,6 +7,7 @@ import type { Kernels } from '../wasm/kernels.ts';
 import { compareBytes, equalBytes, toHex, utf8 } from './bytes.ts';
 import {
   DIGEST_BYTES,
+  EPOCH_AT,
   emptyBitlist,
   encodeCommitVotes,
   encodeFields,
@@ -254,6 +255,13 @@ export function decodeBlock(kernels: Kernels, bytes: Uint8Array): SignedBlock {
     proposals,
     bytes: reader.raw(0, reader.length),
   } as Block as SignedBlock;
+}
+
+/** The epoch in the header of an encoded block, without a look at the rest; undefined where no block can be. */
+export function epochOfBlock(bytes: Uint8Array): number | undefined {
+  const at = BLOCK_FIXED_BYTES + EPOCH_AT;
+  if (bytes.length < at + 4) return undefined;
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
 }
 
 /** Refuses votes not strictly ascending by target, and commit votes not strictly ascending by index. */

@@ -7,12 +7,14 @@ import type { Kernels } from '../wasm/kernels.ts';
 import { compareRefs, digestKey, refKey } from './block.ts';
 import { equalBytes } from './bytes.ts';
 import { commitDigest } from './commit.ts';
-import type { Committee, LeaderSchedule } from './committee.ts';
+import { type Committee, committeeHash, type LeaderSchedule } from './committee.ts';
 import { type Admission, Dag, type Vertex } from './dag.ts';
 import { Focus } from './focus.ts';
 import { type ExecutionResult, Horizon } from './horizon.ts';
 import type { SignedRecord } from './io.ts';
 import { GC_DEPTH_ROUNDS, MAX_PENDING_COMMITS } from './limits.ts';
+import type { Members } from './members.ts';
+import type { Memory } from './memory.ts';
 import type { Outbox } from './outbox.ts';
 import { type OrderedCommit, Prism } from './prism.ts';
 import type { CoreSnapshot } from './snapshot.ts';
@@ -22,10 +24,12 @@ import type {
   Certificate,
   Commit,
   CommitDigest,
+  CommitIndex,
   Decision,
   KeysOf,
   VerifiedBlock,
 } from './types.ts';
+import { applyUpgrade, readUpgrade } from './upgrade.ts';
 
 /** What the chain tells the core while it moves. */
 export interface ChainListener {
@@ -43,13 +47,25 @@ export interface ChainParts {
   readonly keysOf: KeysOf;
   readonly out: Outbox;
   readonly listener: ChainListener;
-  readonly tableSeed?: Uint8Array | undefined;
+  /** Of the epoch before; a new one in the first. */
+  readonly memory?: Memory | undefined;
   /** Commits from one snapshot to the next; 0 for none. */
   readonly snapshotEvery: number;
 }
 
 /** A snapshot that lacks its commit: that one is not executed yet. */
 type Captured = Omit<CoreSnapshot, 'commit'> & { readonly index: number };
+
+/** The commit that ends the epoch, and who decides after it. */
+export interface Closing {
+  readonly index: CommitIndex;
+  readonly timestampMs: number;
+  readonly members: Members;
+  /** Null until it is executed. */
+  readonly digest: CommitDigest | null;
+  /** Null until a quorum of the old committee certified it. */
+  readonly certificate: Certificate | null;
+}
 
 export class Chain {
   readonly dag: Dag;
@@ -64,15 +80,17 @@ export class Chain {
   /** Commits up to here are re-run from the own store. */
   #replayedIndex = 0;
   #executingIndex = 0;
-  #proven: Certificate | null = null;
+  /** Certificates from elsewhere of commits not executed here: that of a range, and that of the epoch's last commit. */
+  #proven: readonly Certificate[] = [];
   /** The record of before a restart, until the commit it voted for last is executed here. */
   #listed: SignedRecord | null = null;
   #halted = false;
   /** Of commits that are not executed yet, in order. */
   readonly #captured: Captured[] = [];
+  #closing: Closing | null = null;
 
   constructor(parts: ChainParts) {
-    const { kernels, committee, schedule, keysOf, out, listener, tableSeed, snapshotEvery } = parts;
+    const { kernels, committee, schedule, keysOf, out, listener, memory, snapshotEvery } = parts;
     this.#kernels = kernels;
     this.#committee = committee;
     this.#out = out;
@@ -80,13 +98,18 @@ export class Chain {
     this.#snapshotEvery = snapshotEvery;
     this.dag = new Dag(kernels, committee);
     this.prism = new Prism(this.dag, committee, schedule);
-    this.focus = new Focus(kernels, committee, keysOf, tableSeed);
+    this.focus = new Focus(kernels, committee, keysOf, memory);
     this.horizon = new Horizon(kernels, committee);
   }
 
   /** True once something fatal happened. The DAG and what is stored can still be served. */
   get halted(): boolean {
     return this.#halted;
+  }
+
+  /** Set from the commit on that ends the epoch: nothing is ordered after it. */
+  get closing(): Closing | null {
+    return this.#closing;
   }
 
   /** Stops executing and signing for good, and says why. */
@@ -102,11 +125,11 @@ export class Chain {
   }
 
   /**
-   * Undefined when there is none, while execution is too far behind, and when the DAG shows two committed blocks of one
-   * slot: then nothing is ordered any more.
+   * Undefined when there is none, while execution is too far behind, after the last commit of the epoch, and when the DAG
+   * shows two committed blocks of one slot: then nothing is ordered any more.
    */
   #nextCommit(): OrderedCommit | undefined {
-    if (this.#halted || this.horizon.lag >= MAX_PENDING_COMMITS) return undefined;
+    if (this.#halted || this.#closing || this.horizon.lag >= MAX_PENDING_COMMITS) return undefined;
     try {
       return this.prism.next();
     } catch (error) {
@@ -144,8 +167,14 @@ export class Chain {
     for (const block of blocks) this.observe(block);
   }
 
-  /** Takes over a commit with its blocks: `replayed` from the own store, or from a peer under a certificate. */
+  /**
+   * Takes over a commit with its blocks: `replayed` from the own store, or from a peer under a certificate. Throws the codes
+   * of {@link Prism.adopt}, and `COMMIT_AFTER_CLOSING`.
+   */
   adopt(commit: Commit, digest: CommitDigest, blocks: readonly VerifiedBlock[], replayed: boolean): void {
+    if (this.#closing) {
+      throw new PqError('COMMIT_AFTER_CLOSING', 'a commit follows the last one of its epoch', { index: commit.index });
+    }
     if (replayed) this.#replayedIndex = commit.index;
     const { commit: ordered, admissions } = this.prism.adopt(commit, blocks);
     for (const admission of admissions) this.#listener.admitted(admission);
@@ -169,6 +198,7 @@ export class Chain {
       );
       return;
     }
+    if (this.#closing?.index === commit.index) this.#closing = { ...this.#closing, digest };
     this.#compareListed();
     if (!replayed) {
       const { refs } = pending;
@@ -204,18 +234,24 @@ export class Chain {
 
   /** A certificate that was verified elsewhere. It is told once the commit it covers is executed here too. */
   adoptCertificate(certificate: Certificate): void {
-    this.#proven = certificate;
+    this.#proven = [...this.#proven, certificate];
     this.#adoptProven();
   }
 
   #adoptProven(): void {
-    const certificate = this.#proven;
-    const index = certificate?.commits[0]?.index ?? 0;
-    if (!certificate || index > this.horizon.executedIndex) return;
-    this.#proven = null;
+    if (this.#proven.length === 0) return;
+    const { executedIndex } = this.horizon;
+    const due = this.#proven.filter(({ commits }) => commits[0]!.index <= executedIndex);
+    this.#proven = this.#proven.filter((certificate) => !due.includes(certificate));
+    for (const certificate of due) this.#adoptOne(certificate);
+  }
+
+  #adoptOne(certificate: Certificate): void {
+    const commit = certificate.commits[0] as Commit;
+    const { index } = commit;
     if (index <= this.horizon.certifiedIndex) return;
     const own = this.horizon.digestAt(index);
-    if (!own || !equalBytes(own, commitDigest(this.#kernels, certificate.commits[0] as Commit))) {
+    if (!own || !equalBytes(own, commitDigest(this.#kernels, commit))) {
       this.halt(
         'CERTIFICATE_OTHER',
         'a quorum certified another state than this node executed: check the store and the version of this node',
@@ -251,20 +287,27 @@ export class Chain {
   #certified(certificate: Certificate): void {
     const commit = certificate.commits[0] as Commit;
     const digest = commitDigest(this.#kernels, commit);
+    if (this.#closing?.index === commit.index) this.#closing = { ...this.#closing, certificate };
     this.#out.event({ type: 'certified', index: commit.index, digest, certificate });
   }
 
   #absorb(ordered: OrderedCommit, expected: CommitDigest | null): void {
     const decided = this.focus.apply(ordered);
-    this.horizon.enqueue(ordered, decided, expected);
     const { index, timestampMs, blocks } = ordered;
+    if (decided.upgrade) {
+      const members = applyUpgrade(this.#committee, readUpgrade(decided.upgrade.proposal));
+      this.#closing = { index, timestampMs, members, digest: null, certificate: null };
+      this.horizon.enqueue(ordered, decided, expected, committeeHash(this.#kernels, members));
+    } else this.horizon.enqueue(ordered, decided, expected);
     const replayed = index <= this.#replayedIndex;
     this.#out.event({ type: 'committed', index, timestampMs, blocks, decisions: decided.decisions, replayed });
     if (decided.decisions.length > 0) this.#listener.decided(decided.decisions);
     const { admission, dropped } = this.dag.collect(ordered.leader.round);
     if (dropped.length > 0) this.#listener.dropped(dropped);
     this.#listener.admitted(admission);
-    if (this.#snapshotEvery > 0 && index % this.#snapshotEvery === 0 && !replayed) this.#capture(index);
+    const isDue = this.#snapshotEvery > 0 && index % this.#snapshotEvery === 0;
+    // The next epoch needs nothing of the DAG or of what is open: it goes on from the certificate of this commit.
+    if (isDue && !replayed && !this.#closing) this.#capture(index);
     this.#execute();
   }
 

@@ -2,29 +2,14 @@
 import { PqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
 import { fromHex, utf8 } from './bytes.ts';
-import { chainIdOf, ED25519_KEY_BYTES, GATE_KEY_BYTES, type Genesis, type Parameters } from './genesis.ts';
-import { MAX_MEMOISED_LEADER_ROUNDS, MAX_VALIDATORS, PUBLIC_KEY_BYTES } from './limits.ts';
-import { OFFSET_BYTES, SszWriter } from './ssz.ts';
-import type { AuthorIndex, BlockDigest, Ref, Round, Stake } from './types.ts';
+import { chainIdOf, type Genesis, type Parameters } from './genesis.ts';
+import { MAX_MEMOISED_LEADER_ROUNDS, MAX_VALIDATORS } from './limits.ts';
+import { encodeCommittee, type Members, type Validator } from './members.ts';
+import { SszWriter } from './ssz.ts';
+import type { AuthorIndex, BlockDigest, CommitDigest, CommitIndex, Ref, Round, Stake } from './types.ts';
 
 const GENESIS_PREFIX = utf8('pq/genesis/1');
 const LEADER_PREFIX = utf8('pq/leader/1');
-/** Offset of the name, stake u64, three keys. */
-const VALIDATOR_FIXED_BYTES = OFFSET_BYTES + 8 + PUBLIC_KEY_BYTES + ED25519_KEY_BYTES + GATE_KEY_BYTES;
-/** leadersPerRound u16, requiredVotesPerMille u16, openMs u64, maxExpiryMs u64. */
-const PARAMETERS_BYTES = 20;
-
-export interface Validator {
-  readonly index: AuthorIndex;
-  readonly name: string;
-  readonly stake: Stake;
-  /** ML-DSA-65. */
-  readonly publicKey: Uint8Array;
-  readonly ed25519Key: Uint8Array;
-  /** X25519 key of the transport's gate. */
-  readonly gateKey: Uint8Array;
-}
-
 /** The validators of one epoch and everything that follows from them. All thresholds are stakes. */
 export interface Committee {
   readonly epoch: number;
@@ -45,9 +30,21 @@ export interface Committee {
   readonly parameters: Parameters;
   /** committeeHash: SHA3-256 of the SSZ of validators and parameters. */
   readonly hash: Uint8Array;
+  readonly origin: Origin;
+  /** Time of round 0: that of the origin. */
   readonly genesisTimeMs: number;
   /** The known refs of round 0, by author. */
   readonly genesisRefs: readonly Ref[];
+}
+
+/** What an epoch stands on: the closing commit of the one before it; in epoch 0 the genesis document. */
+export interface Origin {
+  /** k; 0 in epoch 0. */
+  readonly index: CommitIndex;
+  /** D_k; the chain id in epoch 0. */
+  readonly digest: CommitDigest;
+  /** T_k; the time of genesis in epoch 0. */
+  readonly timestampMs: number;
 }
 
 /** The committee of epoch 0. `genesis` comes from `parseGenesis`, which holds everything that is relied on here. */
@@ -62,13 +59,28 @@ export function committeeOf(kernels: Kernels, genesis: Genesis): Committee {
       gateKey: fromHex(validator.gateKey),
     }),
   );
+  const chainId = chainIdOf(kernels, genesis);
+  const origin = { index: 0 as CommitIndex, digest: chainId as CommitDigest, timestampMs: genesis.timeMs };
+  return assemble(kernels, { epoch: 0, chainId }, { validators, parameters: genesis.parameters }, origin);
+}
+
+/** The committee of the epoch after `before`, which the commit of `origin` closed: `members` are those that it names. */
+export function committeeAfter(kernels: Kernels, before: Committee, members: Members, origin: Origin): Committee {
+  return assemble(kernels, { epoch: before.epoch + 1, chainId: before.chainId }, members, origin);
+}
+
+function assemble(
+  kernels: Kernels,
+  { epoch, chainId }: Pick<Committee, 'epoch' | 'chainId'>,
+  { validators, parameters }: Members,
+  origin: Origin,
+): Committee {
   const stakes = validators.map((validator) => validator.stake);
   const total = stakes.reduce((sum, stake) => sum + stake, 0);
   const faulty = divide(total - 1, 3);
   const quorum = total - faulty;
-  const chainId = chainIdOf(kernels, genesis);
   return {
-    epoch: 0,
+    epoch,
     chainId,
     size: validators.length,
     validators,
@@ -77,12 +89,18 @@ export function committeeOf(kernels: Kernels, genesis: Genesis): Committee {
     faulty,
     quorum,
     validity: faulty + 1,
-    requiredVotes: Math.max(quorum, perMilleOf(total, genesis.parameters.requiredVotesPerMille)),
-    parameters: genesis.parameters,
-    hash: kernels.sha3_256(encodeCommittee(validators, genesis.parameters)),
-    genesisTimeMs: genesis.timeMs,
-    genesisRefs: validators.map(({ index }) => genesisRef(kernels, { chainId }, index)),
+    requiredVotes: Math.max(quorum, perMilleOf(total, parameters.requiredVotesPerMille)),
+    parameters,
+    hash: committeeHash(kernels, { validators, parameters }),
+    origin,
+    genesisTimeMs: origin.timestampMs,
+    genesisRefs: validators.map(({ index }) => genesisRef(kernels, origin.digest, index)),
   };
+}
+
+/** What a commit names a committee by: SHA3-256 of its SSZ. */
+export function committeeHash(kernels: Kernels, { validators, parameters }: Members): Uint8Array {
+  return kernels.sha3_256(encodeCommittee(validators, parameters));
 }
 
 /** ⌊a / b⌋ of safe integers, by integers alone. */
@@ -96,36 +114,12 @@ function perMilleOf(total: number, perMille: number): number {
 }
 
 /**
- * Container { validators: List[Validator, 128], parameters }, with Validator { name: List[byte, 64], stake u64, publicKey,
- * ed25519Key, gateKey } and the parameters as a container of fixed size. Epoch and chain are left out: a commit names them beside it.
+ * The ref that stands for "before the first block" of an author: (0, author, H("pq/genesis/1" ‖ origin ‖ author u16 LE)),
+ * with the digest of the epoch's origin. A committee holds all of its own in `genesisRefs`.
  */
-export function encodeCommittee(validators: readonly Validator[], parameters: Parameters): Uint8Array {
-  const list = new SszWriter(validators.length * OFFSET_BYTES);
-  for (const validator of validators) {
-    const writer = new SszWriter(VALIDATOR_FIXED_BYTES)
-      .variable(utf8(validator.name))
-      .u64(validator.stake)
-      .vector(validator.publicKey, PUBLIC_KEY_BYTES)
-      .vector(validator.ed25519Key, ED25519_KEY_BYTES)
-      .vector(validator.gateKey, GATE_KEY_BYTES);
-    list.variable(writer.finish());
-  }
-  return new SszWriter(OFFSET_BYTES + PARAMETERS_BYTES)
-    .variable(list.finish())
-    .u16(parameters.leadersPerRound)
-    .u16(parameters.requiredVotesPerMille)
-    .u64(parameters.openMs)
-    .u64(parameters.maxExpiryMs)
-    .finish();
-}
-
-/**
- * The ref that stands for "before the first block" of an author: (0, author, H("pq/genesis/1" ‖ chainId ‖ author u16 LE)).
- * A committee holds all of its own in `genesisRefs`.
- */
-export function genesisRef(kernels: Kernels, committee: Pick<Committee, 'chainId'>, author: AuthorIndex): Ref {
+export function genesisRef(kernels: Kernels, origin: Uint8Array, author: AuthorIndex): Ref {
   const index = new SszWriter(2).u16(author).finish();
-  const digest = kernels.sha3_256(GENESIS_PREFIX, committee.chainId, index) as BlockDigest;
+  const digest = kernels.sha3_256(GENESIS_PREFIX, origin, index) as BlockDigest;
   return { round: 0 as Round, author, digest };
 }
 

@@ -1,28 +1,24 @@
 /**
  * The core: one consensus node as a state machine. `step(nowMs, input)` returns what the driver must do; the driver owns
  * time, disk, network, keys and models. Nothing here waits, and nothing here is asked twice.
+ *
+ * What decides is the engine of the epoch. This file puts the next one in its place when the epoch's last commit is certified,
+ * and is the only one that knows of more than one epoch.
  */
-import { digestKey, refKey } from './block.ts';
-import { Chain, keysOfDecisions } from './chain.ts';
-import { commitDigest } from './commit.ts';
-import { leaderSchedule } from './committee.ts';
-import type { Admission, Vertex } from './dag.ts';
-import { Fetcher } from './fetch.ts';
-import { Intake } from './intake.ts';
+import { isPqError, PqError } from '../errors.ts';
+import { equalBytes } from './bytes.ts';
+import type { Closing } from './chain.ts';
+import { type Committee, committeeAfter } from './committee.ts';
+import { Engine } from './engine.ts';
 import type { Input, Output, SignedRecord, Submission } from './io.ts';
-import { ROUND_WINDOW } from './limits.ts';
+import { Memory } from './memory.ts';
 import { Mempool } from './mempool.ts';
-import { type CoreOptions, type CoreStatus, DEFAULT_LOCAL_PARAMETERS, type LocalParameters } from './options.ts';
+import { decodeMessage, encodeMessage, type Message } from './messages.ts';
+import { type CoreOptions, type CoreStatus, DEFAULT_LOCAL_PARAMETERS } from './options.ts';
 import { Outbox } from './outbox.ts';
-import { Pacemaker } from './pacemaker.ts';
-import { PeerTable } from './peers.ts';
-import { Photon } from './photon.ts';
-import { Proposer } from './proposer.ts';
-import { isNeeded } from './reason.ts';
-import { PeerService } from './service.ts';
-import { CommitSync } from './sync.ts';
-import type { AuthorIndex, Block, Decision, ProposalId, Ref, SignedBlock, VerifiedBlock } from './types.ts';
-import { Wave } from './wave.ts';
+import { emptyRecord } from './photon.ts';
+import { authorsByNumber, Roster, type RosterEntry } from './roster.ts';
+import type { AuthorIndex, Block, BlockDigest, Certificate, CommitDigest, PeerNumber, ProposalId } from './types.ts';
 
 export interface Core {
   /** Feeds one input; returns what to do, in order. `nowMs` never goes back; milliseconds since 1970. */
@@ -30,365 +26,249 @@ export interface Core {
   status(): CoreStatus;
   /** True while a decision on this id is remembered: from the commit that holds it until the proposal's expiry. */
   isDecided(id: ProposalId): boolean;
+  /** Of the epoch that the node is in. */
+  readonly committee: Committee;
+  /** Those of the peers that are members of that committee. */
+  authorsOf(peers: readonly number[]): AuthorIndex[];
+  /** Whom to have sessions with: the members of the previous, the current and, as soon as it is known, the next committee. */
+  roster(): RosterEntry[];
 }
-
-/** How often what was taken and not decided is looked through while there is more to do. */
-const LAPSE_EVERY_MS = 100;
 
 export function createCore(options: CoreOptions): Core {
-  return new ConsensusCore(options);
+  return new EpochCore(options);
 }
 
-class ConsensusCore implements Core {
-  readonly #self: AuthorIndex | null;
-  readonly #out = new Outbox();
-  readonly #peers: PeerTable;
-  readonly #chain: Chain;
-  readonly #wave = new Wave();
+type Seal = Extract<Output, { type: 'seal' }>;
+
+class EpochCore implements Core {
+  readonly #options: CoreOptions;
+  readonly #roster: Roster;
+  readonly #memory: Memory;
   readonly #mempool = new Mempool();
-  /** Null: a node that follows and never signs. */
-  readonly #proposer: Proposer | null;
-  readonly #pacemaker: Pacemaker;
-  readonly #fetcher: Fetcher;
-  readonly #service: PeerService;
-  readonly #intake: Intake;
-  readonly #local: LocalParameters;
-  #nowMs = 0;
+  readonly #up = new Set<PeerNumber>();
+  #engine: Engine;
+  #out: Outbox;
+  /** Authors of the current committee by number. */
+  #authors: ReadonlyMap<PeerNumber, AuthorIndex>;
+  #previous: Committee | null = null;
+  /** Known from the execution of the epoch's last commit on. */
+  #next: Committee | null = null;
+  /** What was signed last, in this epoch or, after the loss of a store, a later one. Null: nothing may be signed. */
+  #record: SignedRecord | null = null;
   #started = false;
-  /** When something of the own was last sent: beyond the leader timeout with a reason, messages may have been lost. */
-  #lastSentMs = Number.NEGATIVE_INFINITY;
-  /** Since when there is a reason to expect messages; null without one. */
-  #reasonSinceMs: number | null = null;
-  #lapsedMs = 0;
-  #settledIndex = 0;
-  #armedMs = Number.POSITIVE_INFINITY;
+  /** What the engine before had given out to be signed; until the answer nothing else is. */
+  #unanswered: BlockDigest | null = null;
+  #heldBack: Seal | null = null;
 
   constructor(options: CoreOptions) {
-    const { kernels, committee, self, keysOf } = options;
-    this.#self = self;
-    this.#local = { ...DEFAULT_LOCAL_PARAMETERS, ...options.local };
-    const schedule = leaderSchedule(kernels, committee);
-    this.#peers = new PeerTable(committee);
-    this.#chain = new Chain({
+    const { kernels, committee, tableSeed } = options;
+    this.#options = options;
+    this.#roster = new Roster(kernels);
+    this.#memory = new Memory(kernels, tableSeed ?? committee.hash.subarray(0, 16));
+    const numbers = this.#roster.learn(committee);
+    this.#authors = authorsByNumber(numbers);
+    this.#out = new Outbox(numbers);
+    this.#engine = this.#newEngine(committee, 0);
+  }
+
+  #newEngine(committee: Committee, firstToken: number): Engine {
+    const { kernels, keysOf, modelId, key, local } = this.#options;
+    const own = committee.validators.find(({ publicKey }) => key !== null && equalBytes(publicKey, key));
+    return new Engine({
       kernels,
       committee,
-      schedule,
+      self: own?.index ?? null,
       keysOf,
+      modelId,
+      local: { ...DEFAULT_LOCAL_PARAMETERS, ...local },
       out: this.#out,
-      listener: {
-        admitted: (admission) => this.#admitted(admission),
-        dropped: (vertices) => this.#dropped(vertices),
-        decided: (decisions) => this.#decided(decisions),
-      },
-      tableSeed: options.tableSeed,
-      snapshotEvery: this.#local.snapshotEvery,
-    });
-    const { dag } = this.#chain;
-    this.#pacemaker = new Pacemaker(dag, committee, schedule, this.#local);
-    this.#fetcher = new Fetcher(dag, committee.size);
-    const sync = new CommitSync(kernels, committee);
-    this.#intake = new Intake(kernels, committee, dag, sync, this.#out);
-    this.#service = new PeerService({
-      committee,
-      chain: this.#chain,
-      peers: this.#peers,
-      sync,
-      intake: this.#intake,
-      out: this.#out,
-      timeoutMs: () => Math.max(1000, 4 * this.#pacemaker.timeoutMs),
-      ownLast: () => this.#proposer?.last ?? (committee.genesisRefs[0] as Ref),
-      synced: () => this.#synced(),
-    });
-    this.#proposer = self === null ? null : this.#newProposer(options, self);
-    this.#kernels = kernels;
-  }
-  readonly #kernels;
-
-  #newProposer({ kernels, committee, modelId }: CoreOptions, self: AuthorIndex): Proposer {
-    const wave = this.#wave;
-    const mempool = this.#mempool;
-    const { dag, horizon } = this.#chain;
-    return new Proposer({
-      photon: new Photon({ kernels, committee, self, modelId, dag, wave, horizon, mempool }),
-      chain: this.#chain,
-      wave,
-      mempool,
-      pacemaker: this.#pacemaker,
-      peers: this.#peers,
-      out: this.#out,
-      local: this.#local,
+      memory: this.#memory,
+      mempool: this.#mempool,
+      firstToken,
     });
   }
 
-  step(nowMs: number, input: Input): Output[] {
-    this.#nowMs = nowMs;
-    this.#take(input);
-    if (this.#started) this.#settle();
-    return this.#out.drain();
+  get committee(): Committee {
+    return this.#engine.committee;
   }
 
   isDecided(id: ProposalId): boolean {
-    return this.#chain.focus.isDecided(digestKey(id));
+    return this.#engine.isDecided(id);
+  }
+
+  authorsOf(peers: readonly number[]): AuthorIndex[] {
+    return peers.flatMap((peer) => this.#authors.get(peer as PeerNumber) ?? []);
+  }
+
+  roster(): RosterEntry[] {
+    const entries = new Map<PeerNumber, RosterEntry>();
+    for (const committee of [this.#previous, this.committee, this.#next]) {
+      if (!committee) continue;
+      const numbers = this.#roster.learn(committee);
+      for (const { index, publicKey, ed25519Key, gateKey } of committee.validators) {
+        const number = numbers[index]!;
+        entries.set(number, { number, publicKey, ed25519Key, gateKey });
+      }
+    }
+    return [...entries.values()];
   }
 
   status(): CoreStatus {
-    const { dag, prism, focus, horizon } = this.#chain;
-    return {
-      round: this.#proposer?.round ?? 0,
-      highestRound: dag.highestRound,
-      commitIndex: prism.index,
-      executedIndex: horizon.executedIndex,
-      certifiedIndex: horizon.certifiedIndex,
-      gcRound: dag.gcRound,
-      dagBlocks: dag.size,
-      suspended: dag.suspendedCount,
-      mempool: this.#mempool.size,
-      openProposals: focus.openCount,
-      syncing: this.#service.syncing,
-      halted: this.#chain.halted,
-    };
+    return { ...this.#engine.status(), epoch: this.committee.epoch, self: this.#engine.self };
   }
 
-  #take(input: Input): void {
+  step(nowMs: number, input: Input): Output[] {
+    const outputs: Output[] = [];
+    this.#take(nowMs, input);
+    this.#drain(outputs);
+    for (let { closed } = this.#engine; closed; closed = this.#engine.closed) {
+      this.#change(nowMs, closed, closed.certificate);
+      this.#drain(outputs);
+    }
+    return outputs;
+  }
+
+  #take(nowMs: number, input: Input): void {
     switch (input.type) {
-      case 'restore': {
-        const blocks = input.blocks as readonly Block[] as readonly VerifiedBlock[];
-        return this.#chain.restore(input.snapshot, blocks, input.commits);
-      }
-      case 'replay': {
-        const { commit, blocks } = input.record;
-        const digest = commitDigest(this.#kernels, commit);
-        for (const block of blocks as readonly Block[] as readonly VerifiedBlock[]) this.#chain.observe(block);
-        return this.#chain.adopt(commit, digest, blocks as readonly Block[] as readonly VerifiedBlock[], true);
-      }
-      case 'reload':
-        return this.#reload(input.blocks);
+      case 'replay':
+        this.#changeBefore(nowMs, input.record.commit.epoch);
+        return this.#engine.step(nowMs, input);
       case 'start':
-        return this.#start(input.record, input.unsigned, input.pending);
-      case 'message':
-        return this.#service.message(input.peer, input.bytes);
+        this.#started = true;
+        this.#record = input.record;
+        return this.#start(nowMs, input.unsigned, input.pending);
       case 'peerUp':
-        this.#fetcher.askAgain(this.#nowMs);
-        return this.#service.peerUp(input.peer);
+        this.#up.add(input.peer);
+        return this.#peer(nowMs, input);
       case 'peerDown':
-        return this.#service.peerDown(this.#nowMs, input.peer);
-      case 'verified':
-        return this.#verified(input.token, input.valid);
+        this.#up.delete(input.peer);
+        return this.#peer(nowMs, input);
+      case 'message':
+        return this.#peer(nowMs, input);
       case 'sealed':
-        return this.#sealed(input.digest, input.signature);
-      case 'opinion':
-        return this.#wave.formed(input.digest, input.opinion);
-      case 'executed':
-        return this.#chain.executed(input);
-      case 'submit':
-        return this.#submit(input.submissions);
-      case 'timer':
-        this.#armedMs = Number.POSITIVE_INFINITY;
+        if (this.#unanswered && equalBytes(this.#unanswered, input.digest)) return this.#release();
+        return this.#engine.step(nowMs, input);
+      default:
+        return this.#engine.step(nowMs, input);
     }
   }
 
-  // Recovery -----------------------------------------------------------------------------------------------------
-
-  /** What a slot had no room for may be needed by a block that comes later: tried again while that helps. */
-  #reload(blocks: readonly SignedBlock[]): void {
-    const { dag } = this.#chain;
-    let left = blocks as readonly Block[] as readonly VerifiedBlock[];
-    for (const block of left) this.#chain.observe(block);
-    for (let count = Number.POSITIVE_INFINITY; left.length < count; ) {
-      count = left.length;
-      for (const block of left) this.#admitted(dag.admit(block));
-      left = left.filter((block) => !dag.holds(refKey(block.ref)));
+  #drain(outputs: Output[]): void {
+    this.#announce();
+    for (const output of this.#out.drain()) {
+      if (output.type === 'seal' && this.#unanswered) this.#heldBack = output;
+      else outputs.push(output);
     }
   }
 
-  /** An own block from before the restart: its votes are cast, its proposals are out. */
-  #wasEmitted(block: Block): void {
-    for (const vote of block.header.votes) this.#wave.wasCast(vote);
-    const owed = block.proposals.filter((proposal) => this.#chain.focus.isUndecidedProposal(proposal));
-    this.#mempool.markEmitted(owed.map((proposal) => ({ proposal })));
+  /** A block of the epoch before was signed, for nobody: what waited for its turn may be signed now. */
+  #release(): void {
+    this.#unanswered = null;
+    if (this.#heldBack) this.#out.push(this.#heldBack);
+    this.#heldBack = null;
   }
 
-  #start(record: SignedRecord | null, unsigned: Block | null, pending: readonly Submission[]): void {
-    this.#started = true;
-    if (unsigned) this.#wasEmitted(unsigned);
-    this.#submit(pending);
-    for (const vertex of this.#chain.dag.all()) this.#consider(vertex);
-    // Of what the reloaded headers say, too: else a block would be made for a certificate that is there.
-    this.#chain.certify();
-    if (record) this.#proposer?.start(this.#nowMs, record, unsigned);
+  #start(nowMs: number, unsigned: Block | null, pending: readonly Submission[]): void {
+    const { committee, self } = this.#engine;
+    const isCurrent = unsigned?.header.epoch === committee.epoch;
+    const record = self === null ? null : this.#recordFor(committee, self);
+    this.#engine.step(nowMs, { type: 'start', record, unsigned: isCurrent ? unsigned : null, pending });
   }
 
-  /** A proposal that was decided before a restart, or by another validator's block, needs no second one. */
-  #submit(submissions: readonly Submission[]): void {
-    for (const submission of submissions) {
-      const { id } = submission.proposal;
-      if (this.#chain.focus.isDecided(digestKey(id))) continue;
-      // Some block brought it already: it is owed, but putting it into another one would change nothing.
-      if (this.#chain.focus.isOpen(digestKey(id))) this.#mempool.markEmitted([submission]);
-      else if (!this.#mempool.add(submission)) this.#out.event({ type: 'lapsed', id });
+  /** In a new epoch nothing is signed yet; in one before that of the record nothing must be. */
+  #recordFor(committee: Committee, self: AuthorIndex): SignedRecord | null {
+    const record = this.#record;
+    if (!record || record.epoch > committee.epoch) return null;
+    if (record.epoch === committee.epoch) return record;
+    return emptyRecord(committee, self, { index: record.votedIndex, digest: record.votedDigest });
+  }
+
+  // Peers --------------------------------------------------------------------------------------------------------
+
+  #peer(nowMs: number, input: Extract<Input, { readonly peer: PeerNumber }>): void {
+    const author = this.#authors.get(input.peer);
+    if (author !== undefined) return this.#engine.step(nowMs, { ...input, peer: author });
+    if (input.type === 'peerUp') this.#send(input.peer, this.#engine.introduction);
+    if (input.type === 'message') this.#stranger(input.peer, input.bytes);
+  }
+
+  /** Who is in a neighbouring committee may follow, and ask: the store answers. Nothing it says can matter in this epoch. */
+  #stranger(peer: PeerNumber, bytes: Uint8Array): void {
+    const message = this.#decoded(bytes);
+    const { epoch } = this.committee;
+    switch (message?.kind) {
+      case 'status':
+        if (message.epoch >= epoch) return;
+        this.#send(peer, this.#engine.introduction);
+        return this.#serve(peer, { kind: 'fetchClosing', epoch: message.epoch });
+      case 'fetchBlocks':
+      case 'fetchRounds':
+      case 'fetchCommits':
+      case 'fetchClosing':
+        return this.#serve(peer, message);
     }
   }
 
-  /** A range of commits was taken over: what is not decided by it is judged now, and rounds may be skipped once. */
-  #synced(): void {
-    this.#proposer?.synced(this.#nowMs);
-    for (const vertex of this.#chain.dag.all()) this.#consider(vertex);
-  }
-
-  // Blocks -------------------------------------------------------------------------------------------------------
-
-  #verified(token: number, valid: boolean): void {
-    const proven = this.#intake.verified(token, valid);
-    if (proven?.kind === 'entry') this.#service.certificateEntry(this.#nowMs, proven.certificate, proven.valid);
-    if (proven?.kind === 'block') this.#arrived(proven.block, proven.peer);
-  }
-
-  /** A block whose signature is good, from a peer. */
-  #arrived(block: VerifiedBlock, peer: AuthorIndex): void {
-    const { round, author } = block.ref;
-    this.#peers.sawRound(author, round);
-    for (const { index } of block.header.commitVotes) this.#peers.sawIndex(author, index);
-    this.#chain.observe(block);
-    this.#enter(block, peer);
-    // After the block is handed to the store: whoever hears of a certificate may rely on what it was made of.
-    this.#chain.certify();
-  }
-
-  #enter(block: VerifiedBlock, peer: AuthorIndex): void {
-    const { round, author } = block.ref;
-    const key = refKey(block.ref);
-    if (author === this.#self && !this.#proposer?.isRecorded(block.ref)) return;
-    if (this.#service.deliver(this.#nowMs, block)) return;
-    const { dag } = this.#chain;
-    if (round > dag.highestRound + ROUND_WINDOW && !dag.isMissing(key)) return;
-    if (dag.isFull) this.#intake.refuse(peer, 'DAG_FULL', 'no more blocks are held until a leader is committed');
-    const admission = dag.admit(block);
-    if (admission.suspended && !this.#service.takesRange)
-      this.#fetcher.want(dag.missingParentsOf(block), author, peer, this.#nowMs);
-    this.#admitted(admission);
-  }
-
-  #admitted({ accepted, equivocations }: Admission): void {
-    for (const vertex of accepted) {
-      const { block } = vertex;
-      this.#peers.sawRound(block.ref.author, block.ref.round);
-      const isOwn = block.ref.author === this.#self;
-      if (isOwn) this.#proposer?.accepted(block.ref);
-      if (!this.#started) {
-        if (isOwn) this.#wasEmitted(block);
-        continue;
-      }
-      this.#out.push({ type: 'store', block });
-      this.#out.event({ type: 'accepted', block });
-      if (!this.#service.adopting) this.#consider(vertex);
-    }
-    for (const [first, second] of equivocations) {
-      this.#out.event({ type: 'equivocation', first: first.block, second: second.block });
+  #decoded(bytes: Uint8Array): Message | undefined {
+    try {
+      return decodeMessage(bytes);
+    } catch (error) {
+      if (!isPqError(error)) throw error;
+      this.#out.event({ type: 'refused', peer: null, code: error.code, message: error.message });
+      return undefined;
     }
   }
 
-  /** Asks the own models about a block, the own ones too, while votes on it can count. */
-  #consider(vertex: Vertex): void {
-    if (this.#self === null || vertex.block.proposals.length === 0) return;
-    if (this.#chain.focus.isUndecided(vertex.block) && this.#wave.consider(vertex)) {
-      this.#out.push({ type: 'score', block: vertex.block });
+  #send(to: PeerNumber, message: Message): void {
+    this.#out.push({ type: 'send', to, bytes: encodeMessage(message) });
+  }
+  #serve(peer: PeerNumber, request: Message): void {
+    this.#out.push({ type: 'serve', peer, request });
+  }
+
+  // Epochs -------------------------------------------------------------------------------------------------------
+
+  /** Says who decides next as soon as that is sure, so that they can be met. */
+  #announce(): void {
+    const closing = this.#engine.closing;
+    if (this.#next || !closing?.digest) return;
+    this.#next = this.#nextOf(closing, closing.digest);
+    this.#out.event({ type: 'closing', committee: this.#next });
+  }
+
+  #nextOf({ index, timestampMs, members }: Closing, digest: CommitDigest): Committee {
+    return committeeAfter(this.#options.kernels, this.committee, members, { index, digest, timestampMs });
+  }
+
+  /** A commit of the next epoch in the own store shows that this one was closed. Throws `REPLAY_EPOCH` when it was not. */
+  #changeBefore(nowMs: number, epoch: number): void {
+    if (epoch === this.committee.epoch) return;
+    const { closing } = this.#engine;
+    if (epoch !== this.committee.epoch + 1 || !closing?.digest) {
+      throw new PqError('REPLAY_EPOCH', 'a stored commit is of an epoch that the commits before it do not lead to', {
+        epoch,
+        current: this.committee.epoch,
+      });
     }
+    this.#change(nowMs, closing, null);
   }
 
-  #dropped(vertices: readonly Vertex[]): void {
-    this.#wave.forget(vertices);
-    for (const { block } of vertices) if (block.ref.author === this.#self) this.#mempool.giveBack(block.proposals);
-  }
-
-  #decided(decisions: readonly Decision[]): void {
-    for (const key of keysOfDecisions(decisions)) this.#mempool.settle(key);
-  }
-
-  // Own blocks ---------------------------------------------------------------------------------------------------
-
-  #sealed(digest: Uint8Array, signature: Uint8Array): void {
-    const block = this.#proposer?.sealed(digest, signature);
-    if (!block) return;
-    const own = block as Block as VerifiedBlock;
-    this.#chain.observe(own);
-    this.#admitted(this.#chain.dag.admit(own));
-    this.#chain.certify();
-    const vertex = this.#chain.dag.get(refKey(block.ref));
-    if (vertex) this.#out.event({ type: 'emitted', block: vertex.block });
-    else if (block.ref.round <= this.#chain.dag.gcRound) this.#mempool.giveBack(block.proposals);
-    this.#out.send('all', { kind: 'block', bytes: block.bytes });
-    this.#lastSentMs = this.#nowMs;
-  }
-
-  /** After every input: order what can be ordered, emit what is due, ask for what is missing, sleep until the next of these. */
-  #settle(): void {
-    this.#chain.advance();
-    if (this.#chain.prism.index !== this.#settledIndex) this.#afterCommit();
-    this.#service.follow(this.#nowMs);
-    // What is being sealed is neither in the mempool nor in the DAG.
-    const need = (this.#proposer?.isSealing ?? false) || isNeeded(this.#chain, this.#mempool);
-    const emit = this.#service.takesRange ? undefined : this.#proposer?.emit(this.#nowMs, need);
-    const wakes = [
-      emit ?? Number.POSITIVE_INFINITY,
-      this.#repeat(need),
-      this.#lapse(need),
-      this.#fetch(),
-      this.#service.deadlineMs,
-    ];
-    const atMs = Math.min(...wakes);
-    if (atMs !== this.#armedMs) {
-      this.#armedMs = atMs;
-      this.#out.push({ type: 'arm', atMs });
-    }
-  }
-
-  #afterCommit(): void {
-    const { dag, focus, prism } = this.#chain;
-    this.#settledIndex = prism.index;
-    this.#pacemaker.committed();
-    this.#wave.prune((vertex) => focus.isUndecided(vertex.block), dag.gcRound);
-  }
-
-  /**
-   * Reports what ran out without a decision; returns when to look again. Commit time says what did, and while nothing is
-   * left that could be decided the own clock.
-   */
-  #lapse(need: boolean): number {
-    const { focus, prism } = this.#chain;
-    const lookAtMs = need ? this.#lapsedMs + LAPSE_EVERY_MS : this.#mempool.nextExpiryMs + 1;
-    if (this.#nowMs >= lookAtMs) {
-      this.#lapsedMs = this.#nowMs;
-      const timeMs = need ? prism.timestampMs : this.#nowMs;
-      for (const id of this.#mempool.lapse(this.#nowMs, timeMs, (key) => focus.isOpen(key))) {
-        this.#out.event({ type: 'lapsed', id });
-      }
-    }
-    return need ? Number.POSITIVE_INFINITY : this.#mempool.nextExpiryMs + 1;
-  }
-
-  /** Messages may have been lost: say the last word again and ask for what the others have. Returns when to look again. */
-  #repeat(need: boolean): number {
-    const { dag } = this.#chain;
-    const behind = this.#peers.supportedRound() > dag.highestRound && !this.#service.takesRange;
-    if ((!behind && !need) || this.#chain.halted) {
-      this.#reasonSinceMs = null;
-      return Number.POSITIVE_INFINITY;
-    }
-    this.#reasonSinceMs ??= this.#nowMs;
-    const dueMs = Math.max(this.#lastSentMs, this.#reasonSinceMs) + this.#pacemaker.timeoutMs;
-    if (this.#nowMs < dueMs) return dueMs;
-    this.#lastSentMs = this.#nowMs;
-    this.#pacemaker.backOff();
-    const last = this.#proposer?.signed;
-    if (last) this.#out.send('all', { kind: 'block', bytes: last.bytes });
-    this.#service.askAround();
-    return this.#lastSentMs + this.#pacemaker.timeoutMs;
-  }
-
-  #fetch(): number {
-    if (this.#service.takesRange) return Number.POSITIVE_INFINITY;
-    const { requests, nextAtMs } = this.#fetcher.due(this.#nowMs, this.#peers.up(), this.#local.leaderTimeoutMs);
-    for (const { peer, refs } of requests) this.#out.send(peer, { kind: 'fetchBlocks', refs });
-    return nextAtMs;
+  /** Puts the engine of the next epoch in the place of this one. What is owed to clients goes over with the mempool. */
+  #change(nowMs: number, closing: Closing, certificate: Certificate | null): void {
+    const before = this.#engine;
+    const committee = this.#next ?? this.#nextOf(closing, closing.digest!);
+    const numbers = this.#roster.learn(committee);
+    this.#record = before.record ?? this.#record;
+    this.#unanswered ??= before.sealing;
+    this.#previous = before.committee;
+    this.#next = null;
+    this.#authors = authorsByNumber(numbers);
+    this.#mempool.giveBackAll();
+    this.#out = new Outbox(numbers);
+    this.#engine = this.#newEngine(committee, before.nextToken);
+    this.#out.event({ type: 'epoch', committee, certificate });
+    if (!this.#started) return;
+    this.#start(nowMs, null, []);
+    for (const peer of this.#up) this.#peer(nowMs, { type: 'peerUp', peer });
   }
 }

@@ -1,3 +1,4 @@
+import type { Committee } from './committee.ts';
 import type {
   AcceptedBlock,
   AuthorIndex,
@@ -46,8 +47,15 @@ export type CoreEvent =
   | { readonly type: 'lapsed'; readonly id: ProposalId }
   /** Two blocks of one author in one round: evidence against it. */
   | { readonly type: 'equivocation'; readonly first: AcceptedBlock; readonly second: AcceptedBlock }
-  /** Something a peer sent was refused. */
-  | { readonly type: 'refused'; readonly peer: AuthorIndex; readonly code: string; readonly message: string }
+  /** Something a peer sent was refused; null: a peer that is not in the committee. */
+  | { readonly type: 'refused'; readonly peer: AuthorIndex | null; readonly code: string; readonly message: string }
+  /** The last commit of the epoch was executed. Once it is certified, `committee` decides. */
+  | { readonly type: 'closing'; readonly committee: Committee }
+  /**
+   * A new epoch began with this committee: `certificate` is of the last commit of the one before. Null while history is
+   * re-run: the store has it.
+   */
+  | { readonly type: 'epoch'; readonly committee: Committee; readonly certificate: Certificate | null }
   /** Commit sync brought this node to `index`. */
   | { readonly type: 'synced'; readonly index: CommitIndex; readonly peer: AuthorIndex }
   /** Something an operator must know. After a fatal one the core executes nothing more, but goes on serving. */

@@ -5,7 +5,6 @@
 import { PqError } from '../errors.ts';
 import {
   BALLOT_CONFIDENCE_BITS,
-  type ConflictKernel,
   type Kernels,
   OPINION,
   TALLY,
@@ -15,16 +14,10 @@ import {
 import { digestKey, refKey } from './block.ts';
 import { concatBytes } from './bytes.ts';
 import type { Committee } from './committee.ts';
-import {
-  CONFIDENCE_MAX,
-  MAX_CLAIMED_KEYS,
-  MAX_KEYS_PER_PROPOSAL,
-  MAX_OPEN_PROPOSALS,
-  MAX_REMEMBERED_IDS,
-  OPEN_ROUNDS_MIN,
-} from './limits.ts';
+import { CONFIDENCE_MAX, MAX_KEYS_PER_PROPOSAL, MAX_OPEN_PROPOSALS, OPEN_ROUNDS_MIN } from './limits.ts';
+import { Memory } from './memory.ts';
 import type { OrderedCommit } from './prism.ts';
-import { Remembered, type RememberedProposal, readRemembered } from './remembered.ts';
+import { type RememberedProposal, readRemembered } from './remembered.ts';
 import type { FocusState, OpenState, VotableState } from './snapshot.ts';
 import type {
   AcceptedBlock,
@@ -36,6 +29,7 @@ import type {
   Ref,
   Vote,
 } from './types.ts';
+import { UPGRADE_KIND } from './upgrade.ts';
 
 const NO_BITS = new Uint8Array(0);
 const FIRST_BIT = Uint8Array.of(1);
@@ -59,16 +53,17 @@ interface Verdict {
 export interface DecidedCommit {
   readonly decisions: readonly Decision[];
   readonly proposals: readonly IdentifiedProposal[];
+  /** The approved one that ends the epoch with this commit. */
+  readonly upgrade: IdentifiedProposal | null;
 }
 
 export class Focus {
   readonly #committee: Committee;
   readonly #keysOf: KeysOf;
   readonly #tally: TallyKernel;
-  readonly #claims: ConflictKernel;
   /** In opening order. */
   readonly #open = new Map<string, OpenProposal>();
-  readonly #decided = new Remembered();
+  readonly #memory: Memory;
   /** Committed blocks on whose proposals votes can still count, by ref. */
   readonly #votable = new Map<string, VotableState>();
   /** Leaders' own payloads: opened by the next commit, so that commit time is never older than what it judges. */
@@ -77,16 +72,23 @@ export class Focus {
   /** Keys that the open proposals would claim. */
   #openKeys = 0;
 
-  constructor(kernels: Kernels, committee: Committee, keysOf: KeysOf, tableSeed = committee.hash.subarray(0, 16)) {
+  /** `memory`: of the epoch before; a new one in the first. */
+  constructor(
+    kernels: Kernels,
+    committee: Committee,
+    keysOf: KeysOf,
+    memory = new Memory(kernels, committee.hash.subarray(0, 16)),
+  ) {
     this.#committee = committee;
     this.#keysOf = keysOf;
+    this.#memory = memory;
+    this.#timestampMs = committee.genesisTimeMs;
     this.#tally = kernels.createTally({
       stakes: committee.stakes,
       requiredVotes: committee.requiredVotes,
       validity: committee.validity,
       maxOpen: MAX_OPEN_PROPOSALS,
     });
-    this.#claims = kernels.createConflictSet({ maxKeys: MAX_CLAIMED_KEYS, seed: tableSeed });
   }
 
   /** Proposals that wait for a decision, those of the last leaders included. */
@@ -101,7 +103,7 @@ export class Focus {
     return this.#open.has(idKey);
   }
   isDecided(idKey: string): boolean {
-    return this.#decided.has(idKey);
+    return this.#memory.decided.has(idKey);
   }
   /** True while a proposal of this block could still be decided by votes. */
   isUndecided(block: AcceptedBlock): boolean {
@@ -109,13 +111,13 @@ export class Focus {
   }
   /** True while votes could still decide it. */
   isUndecidedProposal({ id, proposal }: IdentifiedProposal): boolean {
-    return !this.#decided.has(digestKey(id)) && proposal.expiryMs >= this.#timestampMs;
+    return !this.#memory.decided.has(digestKey(id)) && proposal.expiryMs >= this.#timestampMs;
   }
 
   /** Applies one commit: opens its proposals, counts its votes, decides what can be decided. */
   apply(commit: OrderedCommit): DecidedCommit {
     this.#timestampMs = commit.timestampMs;
-    this.#forget(commit.timestampMs);
+    this.#memory.forget(commit.timestampMs);
     this.#openAll(commit);
     this.#count(commit.blocks);
     const decided = this.#decideAll(commit);
@@ -131,7 +133,7 @@ export class Focus {
       ballots: this.#tally.ballots(Int32Array.from(open, ({ slot }) => slot)),
       votable: [...this.#votable.values()],
       deferred: this.#deferred.map(({ ref }) => ref),
-      remembered: this.#decided.records(),
+      remembered: this.#memory.decided.records(),
     };
   }
 
@@ -162,17 +164,16 @@ export class Focus {
   }
 
   #restoreRemembered(remembered: RememberedProposal): void {
-    this.#decided.add(remembered);
+    this.#memory.decided.add(remembered);
     const { keys, expiryMs } = remembered;
     // Ids are forgotten by the second, claims to the millisecond.
     if (keys.length === 0 || expiryMs < this.#timestampMs) return;
-    const claimed = this.#claims.claim(concatBytes(...keys), Uint32Array.of(keys.length), Float64Array.of(expiryMs));
+    const claimed = this.#memory.claims.claim(
+      concatBytes(...keys),
+      Uint32Array.of(keys.length),
+      Float64Array.of(expiryMs),
+    );
     if (claimed[0] !== 1) refuse('a key that two proposals claim');
-  }
-
-  #forget(nowMs: number): void {
-    this.#claims.expire(nowMs);
-    this.#decided.forget(nowMs);
   }
 
   #openAll(commit: OrderedCommit): void {
@@ -191,7 +192,7 @@ export class Focus {
 
   #openOne(proposal: IdentifiedProposal, commit: OrderedCommit): void {
     const key = digestKey(proposal.id);
-    if (this.#open.has(key) || this.#decided.has(key)) return;
+    if (this.#open.has(key) || this.#memory.decided.has(key)) return;
     const { expiryMs } = proposal.proposal;
     const nowMs = commit.timestampMs;
     if (nowMs > expiryMs || expiryMs > nowMs + this.#committee.parameters.maxExpiryMs) return;
@@ -210,8 +211,7 @@ export class Focus {
 
   /** At a bound nothing more is opened, on every node alike; the client sees it lapse. */
   #isFull(): boolean {
-    if (this.#open.size >= MAX_OPEN_PROPOSALS || this.#decided.size >= MAX_REMEMBERED_IDS) return true;
-    return this.#claims.size + this.#openKeys + MAX_KEYS_PER_PROPOSAL > MAX_CLAIMED_KEYS;
+    return this.#open.size >= MAX_OPEN_PROPOSALS || this.#memory.isFull(this.#openKeys + MAX_KEYS_PER_PROPOSAL);
   }
 
   #count(blocks: readonly AcceptedBlock[]): void {
@@ -237,10 +237,13 @@ export class Focus {
 
   #decideAll(commit: OrderedCommit): DecidedCommit {
     const open = [...this.#open.values()];
-    if (open.length === 0) return { decisions: [], proposals: [] };
+    if (open.length === 0) return { decisions: [], proposals: [], upgrade: null };
     const tallied = this.#tally.evaluate(Int32Array.from(open, (entry) => entry.slot));
     const verdicts = open.map((entry, i) => this.#verdict(entry, tallied[i] ?? TALLY.OPEN, commit));
     this.#resolveConflicts(open, verdicts);
+    const upgrade = approvedUpgrade(open, verdicts);
+    // The epoch ends here: votes on what is still open would be of another committee.
+    if (upgrade) for (const i of verdicts.keys()) verdicts[i] ??= { decision: 'EXPIRED', reason: 'EPOCH' };
     const decisions: Decision[] = [];
     const proposals: IdentifiedProposal[] = [];
     for (const [i, entry] of open.entries()) {
@@ -252,10 +255,10 @@ export class Focus {
       this.#open.delete(key);
       this.#openKeys -= entry.keys?.length ?? 0;
       const claimed = verdict.decision === 'APPROVED' ? (entry.keys ?? []) : [];
-      this.#decided.add({ id: entry.proposal.id, expiryMs: entry.proposal.proposal.expiryMs, keys: claimed });
+      this.#memory.decided.add({ id: entry.proposal.id, expiryMs: entry.proposal.proposal.expiryMs, keys: claimed });
       this.#tally.close(entry.slot);
     }
-    return { decisions, proposals };
+    return { decisions, proposals, upgrade };
   }
 
   /** The first rule that holds; approvals are still to be checked for conflicts. */
@@ -288,7 +291,7 @@ export class Focus {
     for (const [i, key] of keys.entries()) flat.set(key, i * 32);
     const counts = Uint32Array.from(approved, (i) => open[i]?.keys?.length ?? 0);
     const expiries = Float64Array.from(approved, (i) => open[i]?.proposal.proposal.expiryMs ?? 0);
-    const claimed = this.#claims.claim(flat, counts, expiries);
+    const claimed = this.#memory.claims.claim(flat, counts, expiries);
     for (const [n, i] of approved.entries()) {
       if (claimed[n] === 0) verdicts[i] = { decision: 'CONFLICT', reason: 'CLAIMED' };
     }
@@ -320,6 +323,17 @@ function recast(slot: number, author: number, ballot: number): TallyVote {
     rejects: opinion === OPINION.REJECT ? FIRST_BIT : NO_BITS,
     abstains: opinion === OPINION.ABSTAIN ? FIRST_BIT : NO_BITS,
   };
+}
+
+/** At most one: all upgrades of an epoch claim one key. */
+function approvedUpgrade(
+  open: readonly OpenProposal[],
+  verdicts: readonly (Verdict | undefined)[],
+): IdentifiedProposal | null {
+  const approved = open.find(({ proposal }, i) => {
+    return proposal.proposal.kind === UPGRADE_KIND && verdicts[i]?.decision === 'APPROVED';
+  });
+  return approved?.proposal ?? null;
 }
 
 /** A list that does not fit the target is the voter's mistake: the vote is ignored, never the block. */

@@ -8,7 +8,7 @@ export const ED25519_KEY_BYTES = 32;
 /** X25519. */
 export const GATE_KEY_BYTES = 32;
 /** Names of chains and validators, in UTF-8. */
-const MAX_NAME_BYTES = 64;
+export const MAX_NAME_BYTES = 64;
 const MAX_ENDPOINT_BYTES = 255;
 /** Nesting of a JSON value that is hashed; also what stops a cyclic one. */
 const MAX_JSON_DEPTH = 64;
@@ -27,6 +27,15 @@ export interface Parameters {
   /** How far ahead of commit time the expiry of a proposal may lie. */
   readonly maxExpiryMs: number;
 }
+
+/** Between which integers each parameter lies; leaders are bounded by the number of validators too. */
+export const PARAMETER_BOUNDS = {
+  leadersPerRound: [1, MAX_VALIDATORS],
+  requiredVotesPerMille: [0, 1000],
+  openMs: [1, MAX_DURATION_MS],
+  maxExpiryMs: [1, MAX_DURATION_MS],
+} as const satisfies Readonly<Record<keyof Parameters, readonly [min: number, max: number]>>;
+export const PARAMETER_NAMES = Object.keys(PARAMETER_BOUNDS) as readonly (keyof Parameters)[];
 
 export const DEFAULT_PARAMETERS: Parameters = {
   leadersPerRound: 1,
@@ -95,12 +104,11 @@ function checkValidator(json: unknown, path: string): void {
 }
 
 function checkParameters(json: unknown): void {
-  const keys = ['leadersPerRound', 'requiredVotesPerMille', 'openMs', 'maxExpiryMs'];
-  const parameters = object(json, 'parameters', keys);
-  integer(parameters.leadersPerRound, 'parameters.leadersPerRound', 1, MAX_VALIDATORS);
-  integer(parameters.requiredVotesPerMille, 'parameters.requiredVotesPerMille', 0, 1000);
-  integer(parameters.openMs, 'parameters.openMs', 1, MAX_DURATION_MS);
-  integer(parameters.maxExpiryMs, 'parameters.maxExpiryMs', 1, MAX_DURATION_MS);
+  const parameters = object(json, 'parameters', PARAMETER_NAMES);
+  for (const key of PARAMETER_NAMES) {
+    const [min, max] = PARAMETER_BOUNDS[key];
+    integer(parameters[key], `parameters.${key}`, min, max);
+  }
 }
 
 function checkApplication(json: unknown): void {

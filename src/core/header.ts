@@ -22,6 +22,8 @@ export const REF_BYTES = 38;
 const COMMIT_VOTE_BYTES = 40;
 /** Everything of a header whose size does not vary, without the offsets of its lists. */
 export const FIELDS_BYTES = 125;
+/** Where the epoch is in the fields: behind version and chainId. */
+export const EPOCH_AT = 1 + DIGEST_BYTES;
 /** Fixed part of a header: the fields and the offsets of parents, votes and commit votes. */
 export const HEADER_FIXED_BYTES = FIELDS_BYTES + 3 * OFFSET_BYTES;
 /** target, confidence u16, and the offsets of two bitlists. */

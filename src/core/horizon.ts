@@ -35,6 +35,8 @@ export interface PendingCommit {
   readonly proposals: readonly IdentifiedProposal[];
   /** From the own store or a certified peer: what the digest must turn out to be. */
   readonly expected: CommitDigest | null;
+  /** Hash of the committee from the next commit on: another one in an epoch's last commit. */
+  readonly nextCommitteeHash: Uint8Array;
 }
 
 /** What the application answered. */
@@ -88,7 +90,11 @@ export class Horizon {
     this.#kernels = kernels;
     this.#committee = committee;
     this.#claimed = new Array(committee.size).fill(0);
-    this.#lastDigest = committee.chainId as CommitDigest;
+    const { index, digest } = committee.origin;
+    this.#lastDigest = digest;
+    this.#executedIndex = index;
+    this.#certifiedIndex = index;
+    this.#listedIndex = index;
   }
 
   /**
@@ -119,12 +125,22 @@ export class Horizon {
   get owesCertificate(): boolean {
     return this.#decisiveIndex > this.#certifiedIndex;
   }
+  /** True while an executed commit is listed by no own header. */
+  get hasUnlisted(): boolean {
+    return this.#unlisted.length > 0;
+  }
   /** The highest index that `author` claimed in a signed header. */
   claimedBy(author: number): number {
     return this.#claimed[author] ?? 0;
   }
 
-  enqueue(ordered: OrderedCommit, decided: DecidedCommit, expected: CommitDigest | null): PendingCommit {
+  /** `nextCommitteeHash`: of the committee after it, where that is another one. */
+  enqueue(
+    ordered: OrderedCommit,
+    decided: Omit<DecidedCommit, 'upgrade'>,
+    expected: CommitDigest | null,
+    nextCommitteeHash: Uint8Array = this.#committee.hash,
+  ): PendingCommit {
     const pending: PendingCommit = {
       index: ordered.index,
       leader: ordered.leader,
@@ -133,6 +149,7 @@ export class Horizon {
       decisions: decided.decisions,
       proposals: decided.proposals,
       expected,
+      nextCommitteeHash,
     };
     this.#queue.push(pending);
     if (decided.decisions.length > 0) this.#decisiveIndex = ordered.index;
@@ -162,7 +179,7 @@ export class Horizon {
       modelRoot: result.modelRoot,
       epoch: this.#committee.epoch,
       committeeHash: this.#committee.hash,
-      nextCommitteeHash: this.#committee.hash,
+      nextCommitteeHash: pending.nextCommitteeHash,
       chainId: this.#committee.chainId,
     };
     const digest = commitDigest(this.#kernels, commit);

@@ -11,7 +11,7 @@ import type { Dag } from './dag.ts';
 import { MAX_VERIFYING_PER_PEER } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import type { CommitSync } from './sync.ts';
-import type { AuthorIndex, Certificate, SignedBlock, VerifiedBlock } from './types.ts';
+import type { AuthorIndex, BlockDigest, Certificate, SignedBlock, VerifiedBlock } from './types.ts';
 import { checkBlock } from './validity.ts';
 
 type Pending =
@@ -33,15 +33,21 @@ export class Intake {
   /** Signatures at work, by peer and block: a peer cannot have one block checked twice at once. */
   readonly #verifying = new Set<string>();
   readonly #perPeer: number[];
-  #token = 0;
+  /** The first number that no check has. */
+  #token: number;
 
-  constructor(kernels: Kernels, committee: Committee, dag: Dag, sync: CommitSync, out: Outbox) {
+  constructor(kernels: Kernels, committee: Committee, dag: Dag, sync: CommitSync, out: Outbox, firstToken: number) {
+    this.#token = firstToken;
     this.#kernels = kernels;
     this.#committee = committee;
     this.#dag = dag;
     this.#sync = sync;
     this.#out = out;
     this.#perPeer = new Array(committee.size).fill(0);
+  }
+
+  get nextToken(): number {
+    return this.#token;
   }
 
   /** A block in bytes from a peer. Whatever is wrong with it is reported and costs the peer nothing but the block. */
@@ -53,18 +59,16 @@ export class Intake {
       checkBlock(block, this.#committee);
       this.#perPeer[peer]! += 1;
       this.#verifying.add(`${peer}/${key}`);
-      const token = this.#remember({ kind: 'block', block, peer, key });
       const { author, digest } = block.ref;
-      this.#out.push({ type: 'verify', token, author, digest, signature: block.signature });
+      this.#verify({ kind: 'block', block, peer, key }, author, digest, block.signature);
     });
   }
 
   /** Every signature of a certificate whose form was checked. */
   certificate(peer: AuthorIndex, certificate: Certificate): void {
     for (const entry of certificate.entries) {
-      const token = this.#remember({ kind: 'entry', certificate, peer });
       const digest = entryDigest(this.#kernels, entry);
-      this.#out.push({ type: 'verify', token, author: entry.fields.author, digest, signature: entry.signature });
+      this.#verify({ kind: 'entry', certificate, peer }, entry.fields.author, digest, entry.signature);
     }
   }
 
@@ -113,9 +117,10 @@ export class Intake {
     return false;
   }
 
-  #remember(pending: Pending): number {
-    this.#token += 1;
-    this.#pending.set(this.#token, pending);
-    return this.#token;
+  #verify(pending: Pending, author: AuthorIndex, digest: BlockDigest, signature: Uint8Array): void {
+    const token = this.#token++;
+    this.#pending.set(token, pending);
+    const { publicKey } = this.#committee.validators[author]!;
+    this.#out.push({ type: 'verify', token, author, publicKey, digest, signature });
   }
 }

@@ -6,11 +6,13 @@ import type {
   AuthorIndex,
   Block,
   BlockDigest,
+  Certificate,
   Commit,
   CommitDigest,
   CommitIndex,
   Decision,
   IdentifiedProposal,
+  PeerNumber,
   Ref,
   Round,
   SignedBlock,
@@ -47,8 +49,15 @@ export interface CommitRecord {
   readonly blocks: readonly SignedBlock[];
 }
 
-/** Everything that can happen to a core. `step` takes one of these and the time. */
-export type Input =
+/**
+ * Everything that can happen to a core. `step` takes one of these and the time. Peers have numbers that stay the same over
+ * epochs: those of the roster.
+ */
+export type Input = InputOf<PeerNumber>;
+/** The same for one epoch: peers are members of its committee. */
+export type EngineInput = InputOf<AuthorIndex>;
+
+type InputOf<Peer> =
   /**
    * Before anything else: the state after a commit, from a snapshot of this node. `blocks` are those that it names, in its
    * order; `commits` the newest ones of the own store up to its own. Throws `SNAPSHOT_…` when they do not fit.
@@ -73,9 +82,11 @@ export type Input =
       readonly unsigned: Block | null;
       readonly pending: readonly Submission[];
     }
-  | { readonly type: 'message'; readonly peer: AuthorIndex; readonly bytes: Uint8Array }
-  | { readonly type: 'peerUp'; readonly peer: AuthorIndex }
-  | { readonly type: 'peerDown'; readonly peer: AuthorIndex }
+  /** The certificate of the last commit of an epoch from the own store, before `start`, when no later commit is stored. */
+  | { readonly type: 'certified'; readonly certificate: Certificate }
+  | { readonly type: 'message'; readonly peer: Peer; readonly bytes: Uint8Array }
+  | { readonly type: 'peerUp'; readonly peer: Peer }
+  | { readonly type: 'peerDown'; readonly peer: Peer }
   /** Answer to `verify`. */
   | { readonly type: 'verified'; readonly token: number; readonly valid: boolean }
   /** Answer to `seal`. */
@@ -110,6 +121,8 @@ export type Output =
       readonly type: 'verify';
       readonly token: number;
       readonly author: AuthorIndex;
+      /** Of the author. */
+      readonly publicKey: Uint8Array;
       readonly digest: BlockDigest;
       readonly signature: Uint8Array;
     }
@@ -133,9 +146,10 @@ export type Output =
    * header context; answer with `sealed`.
    */
   | { readonly type: 'seal'; readonly block: Block; readonly record: SignedRecord }
-  | { readonly type: 'send'; readonly to: AuthorIndex | 'all'; readonly bytes: Uint8Array }
+  /** `all`: every peer of the same epoch. */
+  | { readonly type: 'send'; readonly to: PeerNumber | 'all'; readonly bytes: Uint8Array }
   /** A peer asks for what the core does not hold: answer from the store, or not at all. */
-  | { readonly type: 'serve'; readonly peer: AuthorIndex; readonly request: Message }
+  | { readonly type: 'serve'; readonly peer: PeerNumber; readonly request: Message }
   | { readonly type: 'execute'; readonly execution: Execution }
   /** Call back with `timer` at this time; replaces the previous one. Infinity: no timer. */
   | { readonly type: 'arm'; readonly atMs: number }

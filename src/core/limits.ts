@@ -83,3 +83,11 @@ export const FETCH_DELAY_MS = 10;
 export const MAX_TIMEOUT_FACTOR = 10;
 /** A leader that had no block in this many rounds is not waited for. */
 export const LEADER_ACTIVE_ROUNDS = 8;
+/** New validators and new keys together in one upgrade: each brings its keys and a signature, and a body holds one. */
+export const MAX_NEW_KEYS = 1;
+/** A peer is told what closed an earlier epoch, and one is asked what closed this one, at most this often, in milliseconds. */
+export const EPOCH_ANSWER_MS = 100;
+/** Epochs that one chain of closing certificates leads over. */
+export const MAX_EPOCH_LINKS = 1 << 16;
+/** An encoded committee: 128 validators with names of 64 bytes have 270 KB. */
+export const MAX_COMMITTEE_BYTES = 512 * 1024;

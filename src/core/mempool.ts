@@ -58,6 +58,11 @@ export class Mempool {
     }
   }
 
+  /** The epoch is over: whatever was emitted and is still owed goes out again. */
+  giveBackAll(): void {
+    this.giveBack([...this.#emitted.values()].map(({ proposal }) => proposal));
+  }
+
   /** Own blocks from before a restart carry these already. */
   markEmitted(submissions: readonly Submission[]): void {
     for (const submission of submissions) {

@@ -28,14 +28,18 @@ export type Message =
       readonly last: Ref;
     }
   | { readonly kind: 'fetchBlocks'; readonly refs: readonly Ref[] }
-  /** Asks for blocks of rounds ≥ fromRound. */
-  | { readonly kind: 'fetchRounds'; readonly fromRound: Round }
+  /** Asks for blocks of an epoch, of rounds ≥ fromRound. */
+  | { readonly kind: 'fetchRounds'; readonly epoch: number; readonly fromRound: Round }
   /** A block that was asked for. */
   | { readonly kind: 'blockReply'; readonly bytes: Uint8Array }
   /** Asks for `count` (1 … MAX_SYNC_COMMITS) commits from index `from` on. */
   | { readonly kind: 'fetchCommits'; readonly from: CommitIndex; readonly count: number }
   /** A range of commits; the certificate is of the last one. */
-  | { readonly kind: 'commitsReply'; readonly commits: readonly SyncedCommit[]; readonly certificate: Certificate };
+  | { readonly kind: 'commitsReply'; readonly commits: readonly SyncedCommit[]; readonly certificate: Certificate }
+  /** Asks for what closed an epoch. */
+  | { readonly kind: 'fetchClosing'; readonly epoch: number }
+  /** The certificate of an epoch's last commit. */
+  | { readonly kind: 'closing'; readonly certificate: Certificate };
 
 const KIND = {
   block: 1,
@@ -45,6 +49,8 @@ const KIND = {
   blockReply: 5,
   fetchCommits: 6,
   commitsReply: 7,
+  fetchClosing: 8,
+  closing: 9,
 } as const satisfies Record<Message['kind'], number>;
 
 /** epoch u32, index u64, digest, highestRound u32, last. */
@@ -79,12 +85,16 @@ function encodeBody(message: Message): Uint8Array {
     case 'fetchBlocks':
       return encodeRefs(message.refs, MAX_FETCH_REFS);
     case 'fetchRounds':
-      return new SszWriter(4).u32(message.fromRound).finish();
+      return new SszWriter(8).u32(message.epoch).u32(message.fromRound).finish();
     case 'fetchCommits':
       requireCount(message.count);
       return new SszWriter(12).u64(message.from).u32(message.count).finish();
     case 'commitsReply':
       return encodeCommitsReply(message.commits, message.certificate);
+    case 'fetchClosing':
+      return new SszWriter(4).u32(message.epoch).finish();
+    case 'closing':
+      return encodeCertificate(message.certificate);
   }
 }
 
@@ -119,8 +129,8 @@ export function decodeMessage(bytes: Uint8Array): Message {
     case KIND.fetchBlocks:
       return { kind: 'fetchBlocks', refs: readRefs(reader, 1, end, MAX_FETCH_REFS) };
     case KIND.fetchRounds:
-      reader.enterFixed(1, end, 4);
-      return { kind: 'fetchRounds', fromRound: reader.u32() as Round };
+      reader.enterFixed(1, end, 8);
+      return { kind: 'fetchRounds', epoch: reader.u32(), fromRound: reader.u32() as Round };
     case KIND.blockReply:
       return { kind: 'blockReply', bytes: reader.byteList(1, end, MAX_BLOCK_BYTES) };
     case KIND.fetchCommits: {
@@ -132,6 +142,11 @@ export function decodeMessage(bytes: Uint8Array): Message {
     }
     case KIND.commitsReply:
       return readCommitsReply(reader);
+    case KIND.fetchClosing:
+      reader.enterFixed(1, end, 4);
+      return { kind: 'fetchClosing', epoch: reader.u32() };
+    case KIND.closing:
+      return { kind: 'closing', certificate: readCertificate(reader, 1, end) };
     default:
       throw new PqError('MESSAGE_KIND', 'This kind of message is not known here.', { kind: bytes[0] });
   }

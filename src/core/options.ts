@@ -1,5 +1,8 @@
 import type { Kernels } from '../wasm/kernels.ts';
 import type { Committee } from './committee.ts';
+import type { Memory } from './memory.ts';
+import type { Mempool } from './mempool.ts';
+import type { Outbox } from './outbox.ts';
 import type { AuthorIndex, KeysOf } from './types.ts';
 
 /** Parameters of this node alone. None of them can make two nodes disagree; they only pace. */
@@ -26,9 +29,10 @@ export const DEFAULT_LOCAL_PARAMETERS: LocalParameters = {
 
 export interface CoreOptions {
   readonly kernels: Kernels;
+  /** Of epoch 0. */
   readonly committee: Committee;
-  /** The own index, or null for a node that follows and never signs. */
-  readonly self: AuthorIndex | null;
+  /** The own ML-DSA-65 key: it signs in every epoch whose committee has it. Null for a node that follows and never signs. */
+  readonly key: Uint8Array | null;
   readonly keysOf: KeysOf;
   /** Hash of the own model set, 32 bytes; goes into headers as information. */
   readonly modelId: Uint8Array;
@@ -37,8 +41,28 @@ export interface CoreOptions {
   readonly local?: Partial<LocalParameters>;
 }
 
+/** What one epoch's engine is made of. */
+export interface EngineOptions extends Pick<CoreOptions, 'kernels' | 'keysOf' | 'modelId'> {
+  readonly committee: Committee;
+  /** The own place in the committee; null for a node that follows and never signs. */
+  readonly self: AuthorIndex | null;
+  readonly local: LocalParameters;
+  readonly out: Outbox;
+  /** Both outlive the epoch. */
+  readonly memory: Memory;
+  readonly mempool: Mempool;
+  /** Signature checks are numbered from here on: answers to the engine before are of smaller numbers. */
+  readonly firstToken: number;
+}
+
 /** Counters and positions for people; nothing here is agreed. */
-export interface CoreStatus {
+export interface CoreStatus extends EngineStatus {
+  readonly epoch: number;
+  /** The own place in the committee of the epoch; null for who only follows. */
+  readonly self: AuthorIndex | null;
+}
+
+export interface EngineStatus {
   readonly round: number;
   readonly highestRound: number;
   readonly commitIndex: number;

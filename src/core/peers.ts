@@ -11,14 +11,17 @@ export class PeerTable {
   #up: readonly AuthorIndex[] = [];
   readonly #rounds: number[];
   readonly #indexes: number[];
+  readonly #epochs: number[];
   /** Undefined when a claim has changed since. */
   #supportedRound: number | undefined;
   #supportedIndex: number | undefined;
+  #supportedEpoch: number | undefined;
 
   constructor(committee: Committee) {
     this.#committee = committee;
     this.#rounds = new Array(committee.size).fill(0);
     this.#indexes = new Array(committee.size).fill(0);
+    this.#epochs = new Array(committee.size).fill(0);
   }
 
   connected(peer: AuthorIndex): void {
@@ -42,6 +45,14 @@ export class PeerTable {
     this.#indexes[author] = index;
     this.#supportedIndex = undefined;
   }
+  sawEpoch(author: number, epoch: number): void {
+    if (epoch <= (this.#epochs[author] ?? 0)) return;
+    this.#epochs[author] = epoch;
+    this.#supportedEpoch = undefined;
+  }
+  epochOf(author: number): number {
+    return this.#epochs[author] ?? 0;
+  }
   indexOf(author: number): number {
     return this.#indexes[author] ?? 0;
   }
@@ -55,6 +66,12 @@ export class PeerTable {
   supportedIndex(): number {
     this.#supportedIndex ??= this.#supported(this.#indexes);
     return this.#supportedIndex;
+  }
+
+  /** The highest epoch that authors of stake ≥ V are in. */
+  supportedEpoch(): number {
+    this.#supportedEpoch ??= this.#supported(this.#epochs);
+    return this.#supportedEpoch;
   }
 
   #supported(values: readonly number[]): number {

@@ -25,6 +25,16 @@ export interface PhotonParts {
   readonly mempool: Mempool;
 }
 
+/** The record of a validator that has signed nothing in this epoch, and voted for the commit `voted` last. */
+export function emptyRecord(
+  committee: Committee,
+  self: AuthorIndex,
+  voted: { readonly index: CommitIndex; readonly digest: CommitDigest },
+): SignedRecord {
+  const { round, digest } = committee.genesisRefs[self] as Ref;
+  return { epoch: committee.epoch, round, digest, votedIndex: voted.index, votedDigest: voted.digest };
+}
+
 export class Photon {
   readonly #parts: PhotonParts;
   /** The own newest sealed block, or the own genesis ref. */
@@ -34,13 +44,7 @@ export class Photon {
   constructor(parts: PhotonParts) {
     this.#parts = parts;
     this.#last = parts.committee.genesisRefs[parts.self] as Ref;
-    this.#record = {
-      epoch: parts.committee.epoch,
-      round: 0 as Round,
-      digest: this.#last.digest,
-      votedIndex: 0 as CommitIndex,
-      votedDigest: parts.committee.chainId as CommitDigest,
-    };
+    this.#record = emptyRecord(parts.committee, parts.self, parts.committee.origin);
   }
 
   /** The own newest sealed block, or the own genesis ref. */

@@ -25,7 +25,7 @@ export class Prism {
   /** The first slot that is not decided. */
   #round = 1;
   #offset = 0;
-  #index = 0;
+  #index: number;
   #timestampMs: number;
   /** What the last look at the DAG decided, and how much of it was taken. New blocks never change a decision. */
   #decided: readonly DecidedSlot[] = [];
@@ -37,6 +37,7 @@ export class Prism {
     this.#dag = dag;
     this.#committee = committee;
     this.#schedule = schedule;
+    this.#index = committee.origin.index;
     this.#timestampMs = committee.genesisTimeMs;
   }
 

@@ -14,7 +14,7 @@ import type { Pacemaker } from './pacemaker.ts';
 import type { PeerTable } from './peers.ts';
 import type { Photon } from './photon.ts';
 import { areOnlyOpinionsMissing } from './reason.ts';
-import type { Block, Ref, SignedBlock } from './types.ts';
+import type { Block, BlockDigest, Ref, SignedBlock } from './types.ts';
 import type { Wave } from './wave.ts';
 
 export interface ProposerParts {
@@ -32,6 +32,7 @@ export class Proposer {
   readonly #parts: ProposerParts;
   /** False until a record allows to sign, and for good once the key turns out to be used elsewhere. */
   #maySign = false;
+  #started = false;
   #sealing: Block | null = null;
   #newest: Ref | null = null;
   #signed: SignedBlock | null = null;
@@ -56,6 +57,15 @@ export class Proposer {
     return this.#signed;
   }
 
+  /** What must be durable before the newest own block may be signed; null when nothing may be. */
+  get record(): SignedRecord | null {
+    return this.#started ? this.#parts.photon.record : null;
+  }
+  /** The own block that waits for its signature. */
+  get sealing(): BlockDigest | null {
+    return this.#sealing?.ref.digest ?? null;
+  }
+
   /** True from building an own block until its signature is here. */
   get isSealing(): boolean {
     return this.#sealing !== null;
@@ -65,6 +75,7 @@ export class Proposer {
   start(nowMs: number, record: SignedRecord, unsigned: Block | null): void {
     const { photon, chain } = this.#parts;
     this.#maySign = true;
+    this.#started = true;
     this.#sinceMs = nowMs;
     photon.resume(record, photon.last);
     if (this.#newest && this.isRecorded(this.#newest)) this.#standOn(this.#newest);
@@ -144,7 +155,7 @@ export class Proposer {
     if (!advice.create) return advice.wakeAtMs;
     if (jumping) this.#mayJump = false;
     pacemaker.created(nowMs);
-    this.#seal(photon.build(round, nowMs, chain.horizon.lag < MAX_EXECUTION_LAG));
+    this.#seal(photon.build(round, nowMs, chain.horizon.lag < MAX_EXECUTION_LAG && chain.closing === null));
     return Number.POSITIVE_INFINITY;
   }
 

@@ -4,7 +4,9 @@ import type { Mempool } from './mempool.ts';
 import type { Wave } from './wave.ts';
 
 /** Something waits to be ordered, decided or certified. */
-export function isNeeded({ dag, focus, horizon }: Chain, mempool: Mempool): boolean {
+export function isNeeded({ dag, focus, horizon, closing }: Chain, mempool: Mempool): boolean {
+  // Nothing is ordered in this epoch any more: to say what the last commit was is all that an own block is good for.
+  if (closing) return horizon.hasUnlisted;
   if (mempool.size > 0 || focus.openCount > 0 || horizon.owesCertificate) return true;
   for (const { block } of dag.uncommittedPayloads) if (focus.isUndecided(block)) return true;
   return false;

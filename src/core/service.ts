@@ -3,9 +3,10 @@
  * peers that are ahead by commit sync.
  */
 import { isPqError } from '../errors.ts';
-import { refKey } from './block.ts';
+import { epochOfBlock, refKey } from './block.ts';
 import type { Chain } from './chain.ts';
 import type { Committee } from './committee.ts';
+import type { EpochDoor } from './epoch-door.ts';
 import type { Intake } from './intake.ts';
 import { MAX_FETCH_REFS, MAX_ROUND_ASKS, SYNC_LAG_ROUNDS } from './limits.ts';
 import { decodeMessage, type Message } from './messages.ts';
@@ -20,6 +21,7 @@ export interface ServiceParts {
   readonly peers: PeerTable;
   readonly sync: CommitSync;
   readonly intake: Intake;
+  readonly door: EpochDoor;
   readonly out: Outbox;
   /** How long a peer may take for one answer of commit sync. Milliseconds. */
   readonly timeoutMs: () => number;
@@ -65,17 +67,22 @@ export class PeerService {
     return this.#parts.sync.deadlineMs;
   }
 
-  peerUp(peer: AuthorIndex): void {
-    const { peers, out, committee, chain, ownLast } = this.#parts;
-    peers.connected(peer);
-    out.send(peer, {
+  /** How this node introduces itself. */
+  get introduction(): Status {
+    const { committee, chain, ownLast } = this.#parts;
+    return {
       kind: 'status',
       epoch: committee.epoch,
       index: chain.horizon.executedIndex as CommitIndex,
       digest: chain.horizon.lastDigest,
       highestRound: chain.dag.highestRound as Round,
       last: ownLast(),
-    });
+    };
+  }
+
+  peerUp(peer: AuthorIndex): void {
+    this.#parts.peers.connected(peer);
+    this.#parts.out.send(peer, this.introduction);
   }
 
   peerDown(nowMs: number, peer: AuthorIndex): void {
@@ -83,11 +90,13 @@ export class PeerService {
     if (this.#parts.sync.peer === peer) this.#isLate(nowMs);
   }
 
-  message(peer: AuthorIndex, bytes: Uint8Array): void {
-    this.#parts.intake.guarded(peer, () => this.#dispatch(peer, decodeMessage(bytes)));
+  message(nowMs: number, peer: AuthorIndex, bytes: Uint8Array): void {
+    this.#parts.intake.guarded(peer, () => this.#dispatch(nowMs, peer, decodeMessage(bytes)));
   }
 
-  #dispatch(peer: AuthorIndex, message: Message): void {
+  #dispatch(nowMs: number, peer: AuthorIndex, message: Message): void {
+    const epoch = epochOf(message) ?? this.#parts.committee.epoch;
+    if (epoch !== this.#parts.committee.epoch) return this.#otherEpoch(nowMs, peer, epoch, message);
     switch (message.kind) {
       case 'block':
       case 'blockReply':
@@ -99,8 +108,10 @@ export class PeerService {
       case 'fetchRounds':
         return this.#sendRounds(peer, message);
       case 'fetchCommits':
-        this.#parts.out.push({ type: 'serve', peer, request: message });
-        return;
+      case 'fetchClosing':
+        return this.#parts.out.serve(peer, message);
+      case 'closing':
+        return this.#takeClosing(peer, message.certificate);
       case 'commitsReply': {
         const { sync, intake } = this.#parts;
         try {
@@ -113,6 +124,20 @@ export class PeerService {
     }
   }
 
+  /** What was asked for in an earlier epoch may still come, and needs no answer. */
+  #otherEpoch(nowMs: number, peer: AuthorIndex, epoch: number, message: Message): void {
+    const { peers, door, out, committee } = this.#parts;
+    peers.sawEpoch(peer, epoch);
+    if (message.kind === 'status') peers.sawIndex(peer, message.index);
+    if (message.kind !== 'blockReply') door.answer(nowMs, peer, epoch);
+    if (message.kind === 'status' && epoch < committee.epoch) out.send(peer, this.introduction);
+  }
+
+  #takeClosing(peer: AuthorIndex, certificate: Certificate): void {
+    const { chain, door, intake } = this.#parts;
+    if (!chain.closing?.certificate && door.take(certificate)) intake.certificate(peer, certificate);
+  }
+
   #status(peer: AuthorIndex, status: Status): void {
     const { peers, chain, out } = this.#parts;
     peers.sawRound(peer, status.highestRound);
@@ -122,6 +147,12 @@ export class PeerService {
       out.send(peer, { kind: 'fetchBlocks', refs: [last] });
     }
     if (status.highestRound > chain.dag.highestRound) this.askRounds(peer);
+    // Who is behind may have missed, or been too far behind to use, what was said before. Of two only one can be.
+    const { executedIndex } = chain.horizon;
+    const isLevel = status.index === executedIndex;
+    if (status.index < executedIndex || (isLevel && status.highestRound < chain.dag.highestRound)) {
+      out.send(peer, this.introduction);
+    }
   }
 
   /**
@@ -129,15 +160,19 @@ export class PeerService {
    * for by its refs; and the own round may be so far below that nobody has it at hand.
    */
   askRounds(to: AuthorIndex): void {
-    const { chain, out } = this.#parts;
-    out.send(to, { kind: 'fetchRounds', fromRound: (chain.dag.highestQuorumRound() + 1) as Round });
+    const { chain, out, committee } = this.#parts;
+    const fromRound = (chain.dag.highestQuorumRound() + 1) as Round;
+    out.send(to, { kind: 'fetchRounds', epoch: committee.epoch, fromRound });
   }
 
   /** The same of the next few connected peers: each may answer with many blocks, and the next time others are asked. */
-  askAround(): void {
-    const up = this.#parts.peers.up();
+  askAround(nowMs: number): void {
+    const { peers, door, committee } = this.#parts;
+    const up = peers.up();
     for (let i = 0; i < Math.min(MAX_ROUND_ASKS, up.length); i++) {
-      this.askRounds(up[this.#asks++ % up.length] as AuthorIndex);
+      const peer = up[this.#asks++ % up.length] as AuthorIndex;
+      if (peers.epochOf(peer) > committee.epoch) door.ask(nowMs, peer);
+      else this.askRounds(peer);
     }
   }
 
@@ -149,15 +184,12 @@ export class PeerService {
       if (block) out.send(peer, { kind: 'blockReply', bytes: block.bytes });
       else elsewhere.push(ref);
     }
-    if (elsewhere.length > 0) out.push({ type: 'serve', peer, request: { kind: 'fetchBlocks', refs: elsewhere } });
+    if (elsewhere.length > 0) out.serve(peer, { kind: 'fetchBlocks', refs: elsewhere });
   }
 
   #sendRounds(peer: AuthorIndex, request: Extract<Message, { kind: 'fetchRounds' }>): void {
     const { chain, out, committee } = this.#parts;
-    if (request.fromRound <= chain.dag.gcRound) {
-      out.push({ type: 'serve', peer, request });
-      return;
-    }
+    if (request.fromRound <= chain.dag.gcRound) return out.serve(peer, request);
     // A whole round at least, and some of the next: else nobody would get beyond it.
     let left = Math.max(MAX_FETCH_REFS, 2 * committee.size);
     for (let round: number = request.fromRound; round <= chain.dag.highestRound && left > 0; round++) {
@@ -179,8 +211,10 @@ export class PeerService {
   }
 
   /** One signature of `certificate` was checked. That of a range that was given up says nothing of the one at hand. */
-  certificateEntry(nowMs: number, certificate: Certificate, valid: boolean): void {
+  certificateEntry(nowMs: number, from: AuthorIndex, certificate: Certificate, valid: boolean): void {
     const { sync } = this.#parts;
+    const closes = this.#parts.door.checked(certificate, valid);
+    if (closes) return this.#closingChecked(from, certificate, closes);
     const peer = sync.peer;
     if (peer === null || sync.certificate !== certificate) return;
     if (!valid) {
@@ -189,14 +223,29 @@ export class PeerService {
     } else if (sync.signatureChecked()) this.#proceed(nowMs);
   }
 
+  /** A proven end of the epoch is followed however near it is; what was executed of it here already is certified now. */
+  #closingChecked(from: AuthorIndex, certificate: Certificate, outcome: 'proven' | 'refused'): void {
+    const { chain, intake, peers } = this.#parts;
+    if (outcome === 'refused') {
+      return intake.refuse(
+        from,
+        'CLOSING_SIGNATURE',
+        "the certificate of an epoch's last commit has a wrong signature",
+      );
+    }
+    peers.sawIndex(from, certificate.commits[0]!.index);
+    chain.adoptCertificate(certificate);
+  }
+
   /** Begins, gives up or goes on; called after every input. */
   follow(nowMs: number): void {
-    const { sync, peers, chain, out, committee } = this.#parts;
+    const { sync, peers, chain, out, committee, door } = this.#parts;
     if (sync.active && nowMs >= sync.deadlineMs) this.#isLate(nowMs);
     const { executedIndex, lag } = chain.horizon;
     if (this.syncing || lag > 0 || chain.halted) return;
     const lagMax = SYNC_LAG_ROUNDS * committee.parameters.leadersPerRound;
-    if (peers.supportedIndex() < executedIndex + lagMax) return;
+    const closingIndex = door.proven?.commits[0]?.index ?? 0;
+    if (peers.supportedIndex() < executedIndex + lagMax && closingIndex <= executedIndex) return;
     const peer = this.#peersAhead(executedIndex)[0];
     if (peer === undefined) return;
     this.#late = 0;
@@ -271,5 +320,19 @@ export class PeerService {
   #fail(peer: AuthorIndex): void {
     this.#blame(peer);
     this.#parts.sync.stop();
+  }
+}
+
+/** The epoch that a message speaks of; undefined when it speaks of none, or of any. */
+function epochOf(message: Message): number | undefined {
+  switch (message.kind) {
+    case 'block':
+    case 'blockReply':
+      return epochOfBlock(message.bytes);
+    case 'status':
+    case 'fetchRounds':
+      return message.epoch;
+    default:
+      return undefined;
   }
 }

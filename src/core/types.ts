@@ -11,6 +11,8 @@ type Brand<Base, Name extends string> = Base & { readonly [brand]: Name };
 export type Round = Brand<number, 'Round'>;
 /** Position of a validator in the committee, 0 … n − 1. u16. */
 export type AuthorIndex = Brand<number, 'AuthorIndex'>;
+/** Names a peer inside one node, over epochs: its place in the roster, see `roster.ts`. Never on the wire. */
+export type PeerNumber = Brand<number, 'PeerNumber'>;
 /** Voting weight. Integer, 1 … 2^53 − 1. */
 export type Stake = Brand<number, 'Stake'>;
 /** Position in the sequence of commits; the first commit is 1. Safe integer. */
@@ -123,8 +125,8 @@ export type AcceptedBlock = Brand<Block, 'accepted'>;
 /** Outcome of a proposal. The numbers are on the wire (decision leaf). */
 export const DECISION = { APPROVED: 1, REJECTED: 2, CONFLICT: 3, EXPIRED: 4 } as const;
 export type DecisionName = keyof typeof DECISION;
-/** Why. The numbers are on the wire. */
-export const REASON = { QUORUM: 0, MALFORMED: 1, CLAIMED: 2, TIMEOUT: 3, SPLIT: 4 } as const;
+/** Why. The numbers are on the wire. EPOCH: it was open when the epoch ended. */
+export const REASON = { QUORUM: 0, MALFORMED: 1, CLAIMED: 2, TIMEOUT: 3, SPLIT: 4, EPOCH: 5 } as const;
 export type ReasonName = keyof typeof REASON;
 
 /** What consensus decided on one proposal, before execution. */

@@ -28,8 +28,8 @@ export interface AdmissionParts {
   readonly feed: (submissions: readonly Submission[]) => void;
   /** The log cannot be written any more. */
   readonly onFailed: (error: unknown) => void;
-  /** A genesis parameter. The node takes half of it, so that commit time may run behind its clock. */
-  readonly maxExpiryMs: number;
+  /** An agreed parameter. The node takes half of it, so that commit time may run behind its clock. */
+  readonly maxExpiryMs: () => number;
   readonly maxProposalsPerSec: number;
 }
 
@@ -125,7 +125,7 @@ export class Admission {
     const now = this.#parts.clock.now();
     if (expiryMs <= now)
       return refused('PROPOSAL_EXPIRED', 'The expiry is in the past: submit again with a later one.');
-    const furthest = Math.floor(this.#parts.maxExpiryMs / 2);
+    const furthest = Math.floor(this.#parts.maxExpiryMs() / 2);
     if (expiryMs <= now + furthest) return null;
     return refused(
       'PROPOSAL_EXPIRY_FAR',

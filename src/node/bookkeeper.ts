@@ -3,12 +3,14 @@ import type { Store } from '../store/store.ts';
 import type { Admission } from './admission.ts';
 import type { Certificates } from './certificates.ts';
 import type { Decisions } from './decisions.ts';
+import type { Epochs } from './epochs.ts';
 import type { Log } from './log.ts';
 import type { Reporter } from './reporter.ts';
 
 export interface BookkeeperParts {
   readonly store: Pick<Store, 'settleProposals'>;
-  readonly certificates: Pick<Certificates, 'add' | 'newestBytes'>;
+  readonly certificates: Pick<Certificates, 'add' | 'newestBytes' | 'store'>;
+  readonly epochs: Pick<Epochs, 'close'>;
   readonly admission: Pick<Admission, 'settle'>;
   readonly decisions: Pick<Decisions, 'executed' | 'certified' | 'lapsed'>;
   readonly reporter: Reporter;
@@ -53,11 +55,25 @@ export class Bookkeeper {
         return log({ level: 'info', code: 'REFUSED', message: event.code, data: { peer: event.peer } });
       case 'synced':
         return log({ level: 'info', code: 'SYNCED', message: `Caught up to commit ${event.index}.` });
+      case 'epoch':
+        return this.#epoch(event);
       case 'emitted':
       case 'accepted':
       case 'committed':
+      case 'closing':
         return;
     }
+  }
+
+  /** The store has it already while history is re-run. */
+  #epoch({ committee, certificate }: Extract<CoreEvent, { type: 'epoch' }>): void {
+    const { epochs, certificates, log } = this.#parts;
+    if (certificate === null) return;
+    epochs.close({ certificate, members: committee });
+    // The next one will be of another committee: what lies before must not be proven through it.
+    certificates.store();
+    const message = `Epoch ${committee.epoch} begins behind commit ${committee.origin.index}, with ${committee.size} validators.`;
+    log({ level: 'info', code: 'EPOCH', message });
   }
 
   #executed({ commit, decisions, receipts }: Extract<CoreEvent, { type: 'executed' }>): void {

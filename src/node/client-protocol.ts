@@ -128,8 +128,10 @@ export interface NodeStatus {
   /** Hex. */
   readonly chainId: string;
   readonly version: string;
-  readonly validator: number;
+  /** Its place in the committee of the epoch; null while it is in none. */
+  readonly validator: number | null;
   readonly validators: number;
+  readonly epoch: number;
   readonly round: number;
   readonly commitIndex: number;
   readonly certifiedIndex: number;

@@ -21,7 +21,7 @@ export interface ProposalOpinion {
 export interface DecisionReport {
   readonly id: string;
   readonly decision: 'APPROVED' | 'REJECTED' | 'CONFLICT' | 'EXPIRED';
-  readonly reason: 'QUORUM' | 'MALFORMED' | 'CLAIMED' | 'TIMEOUT' | 'SPLIT';
+  readonly reason: 'QUORUM' | 'MALFORMED' | 'CLAIMED' | 'TIMEOUT' | 'SPLIT' | 'EPOCH';
   /** 0 … 10000. */
   readonly confidence: number;
   /** Receipt code of the execution, 0 is success. */
@@ -108,8 +108,10 @@ export type NodeEvent =
 
 /** What a node counts about itself; sent to a client that asks. */
 export interface NodeStats {
-  readonly validator: number;
+  /** Its place in the committee of the epoch; null while it is in none. */
+  readonly validator: number | null;
   readonly validators: number;
+  readonly epoch: number;
   readonly uptimeMs: number;
   readonly round: number;
   readonly commitIndex: number;

@@ -1,15 +1,17 @@
 /** Answers peers that ask for what the core no longer holds, from the store, within bounds. */
 
 import { decodeRef } from '../core/block.ts';
+import { equalBytes } from '../core/bytes.ts';
 import { decodeCommit } from '../core/commit.ts';
 import { REF_BYTES } from '../core/header.ts';
 import { MAX_FETCH_REFS, MAX_SYNC_COMMITS, SIGNATURE_BYTES } from '../core/limits.ts';
 import { encodeMessage, type Message, type SyncedCommit } from '../core/messages.ts';
 import { OFFSET_BYTES } from '../core/ssz.ts';
-import type { AuthorIndex, Ref } from '../core/types.ts';
+import type { PeerNumber, Ref } from '../core/types.ts';
 import type { CommitEntry, Store } from '../store/store.ts';
 import type { Certificates } from './certificates.ts';
 import type { Clock } from './clock.ts';
+import type { Epochs } from './epochs.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** Blocks in the answers to one request for rounds. */
@@ -24,62 +26,83 @@ type HistoryStore = Pick<Store, 'block' | 'blocksFrom' | 'commit' | 'commits' | 
 export class HistoryServer {
   readonly #store: HistoryStore;
   readonly #certificates: Pick<Certificates, 'of'>;
-  readonly #send: (peer: AuthorIndex, bytes: Uint8Array) => void;
-  readonly #budgets: readonly TokenBucket[];
+  readonly #epochs: Pick<Epochs, 'closing'>;
+  readonly #send: (peer: PeerNumber, bytes: Uint8Array) => void;
+  readonly #clock: Clock;
+  /** By peer; there are only so many numbers. */
+  readonly #budgets = new Map<PeerNumber, TokenBucket>();
 
-  /** `peers`: validators of the committee; each has a budget of its own. */
   constructor(
     store: HistoryStore,
     certificates: Pick<Certificates, 'of'>,
+    epochs: Pick<Epochs, 'closing'>,
     clock: Clock,
-    peers: number,
-    send: (peer: AuthorIndex, bytes: Uint8Array) => void,
+    send: (peer: PeerNumber, bytes: Uint8Array) => void,
   ) {
     this.#store = store;
     this.#certificates = certificates;
+    this.#epochs = epochs;
     this.#send = send;
-    this.#budgets = Array.from({ length: peers }, () => new TokenBucket(clock, SERVED_PER_SECOND));
+    this.#clock = clock;
   }
 
   /** Sends what the store has of what is asked; nothing for what it has not, or beyond the peer's budget. */
-  serve(peer: AuthorIndex, request: Message): void {
+  serve(peer: PeerNumber, request: Message): void {
     if (request.kind === 'fetchBlocks') this.#serveBlocks(peer, request.refs);
-    else if (request.kind === 'fetchRounds') this.#serveRounds(peer, request.fromRound);
+    else if (request.kind === 'fetchRounds') this.#serveRounds(peer, request.epoch, request.fromRound);
     else if (request.kind === 'fetchCommits') this.#serveCommits(peer, request.from, request.count);
+    else if (request.kind === 'fetchClosing') this.#serveClosing(peer, request.epoch);
   }
 
-  #serveBlocks(peer: AuthorIndex, refs: readonly Ref[]): void {
+  #serveBlocks(peer: PeerNumber, refs: readonly Ref[]): void {
     for (const ref of refs.slice(0, MAX_FETCH_REFS)) {
       const bytes = this.#store.block(ref.digest);
       if (bytes !== undefined && !this.#sendBlock(peer, bytes)) return;
     }
   }
 
-  #serveRounds(peer: AuthorIndex, fromRound: number): void {
+  #serveRounds(peer: PeerNumber, epoch: number, fromRound: number): void {
     let served = 0;
-    for (const bytes of this.#store.blocksFrom(fromRound)) {
+    for (const bytes of this.#store.blocksFrom(fromRound, epoch)) {
       if (served++ === MAX_SERVED_BLOCKS || !this.#sendBlock(peer, bytes)) return;
     }
   }
 
+  #affords(peer: PeerNumber): boolean {
+    const budget = this.#budgets.get(peer) ?? new TokenBucket(this.#clock, SERVED_PER_SECOND);
+    this.#budgets.set(peer, budget);
+    return budget.take();
+  }
+
   /** False when the peer has used up its budget. */
-  #sendBlock(peer: AuthorIndex, bytes: Uint8Array): boolean {
+  #sendBlock(peer: PeerNumber, bytes: Uint8Array): boolean {
     if (isUnsigned(bytes)) return true;
-    if (!this.#budgets[peer]?.take()) return false;
+    if (!this.#affords(peer)) return false;
     this.#send(peer, encodeMessage({ kind: 'blockReply', bytes }));
     return true;
   }
 
-  /** A range ends at a commit that can be shown to be final; without one there is nothing that the peer could trust. */
-  #serveCommits(peer: AuthorIndex, from: number, count: number): void {
+  #serveClosing(peer: PeerNumber, epoch: number): void {
+    if (!this.#affords(peer)) return;
+    const certificate = this.#epochs.closing(epoch);
+    if (certificate !== undefined) this.#send(peer, encodeMessage({ kind: 'closing', certificate }));
+  }
+
+  /**
+   * A range ends at a commit that can be shown to be final; without one there is nothing that the peer could trust. It never
+   * goes beyond the end of an epoch: who asks does not know yet who decides after it.
+   */
+  #serveCommits(peer: PeerNumber, from: number, count: number): void {
     const to = Math.min(from + Math.min(count, MAX_SYNC_COMMITS) - 1, this.#store.lastCommitIndex);
     const commits: SyncedCommit[] = [];
     let refBytes = 0;
     for (const entry of this.#store.commits(from)) {
       refBytes += entry.refs.length;
       if (entry.index > to || (commits.length > 0 && refBytes > MAX_SERVED_REF_BYTES)) break;
-      if (!this.#budgets[peer]?.take()) return;
-      commits.push({ commit: decodeCommit(entry.commit), refs: refsOf(entry) });
+      if (!this.#affords(peer)) return;
+      const commit = decodeCommit(entry.commit);
+      commits.push({ commit, refs: refsOf(entry) });
+      if (!equalBytes(commit.nextCommitteeHash, commit.committeeHash)) break;
     }
     while (commits.length > 0) {
       const certificate = this.#certificates.of(commits[commits.length - 1]!.commit.index);

@@ -28,7 +28,7 @@ export interface JudgeParts {
   /** What the application finds wrong without state (format, signature); null if nothing. */
   readonly problemOf: (proposal: IdentifiedProposal) => PqError | null | Promise<PqError | null>;
   /** timeoutPhase: how long models may take. */
-  readonly deadlineMs: number;
+  readonly deadlineMs: () => number;
   /** Models that failed, as opposed to late ones. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -88,7 +88,7 @@ export class Judge {
     const { opine, describe, problemOf, deadlineMs } = this.#parts;
     const proposals = [...fresh.values()];
     // The models are asked first: signatures are checked while a child process runs them.
-    const opining = opine(proposals.map(describe), deadlineMs);
+    const opining = opine(proposals.map(describe), deadlineMs());
     const problems = settled(proposals.map(problemOf));
     const [opinion, known] = await Promise.all([opining, problems]);
     if (opinion === null) return;

@@ -47,8 +47,8 @@ export interface NodeOptions {
 
 /** A running validator. Byte arrays handed out are not to be changed. */
 export interface Node {
-  /** Its place in the committee. */
-  readonly index: AuthorIndex;
+  /** Its place in the committee of the epoch; null while it is in none. */
+  readonly index: AuthorIndex | null;
   /** HOST:PORT it listens at. */
   readonly address: string;
   /** Resolves with the exit code when the node is down: 0 after {@link stop}, 1 after something fatal. */

@@ -1,4 +1,4 @@
-import type { AuthorIndex } from '../core/types.ts';
+import type { PeerNumber } from '../core/types.ts';
 import { isPqError } from '../errors.ts';
 import { MESSAGE_BYTES_MAX } from '../qzmq/constants.ts';
 import type { MessageKind, Transport } from '../qzmq/transport.ts';
@@ -23,7 +23,7 @@ export class PeerLinks {
     this.#transport = transport;
   }
 
-  send(to: AuthorIndex | 'all', bytes: Uint8Array): void {
+  send(to: PeerNumber | 'all', bytes: Uint8Array): void {
     const kind: MessageKind = bytes[0] === BLOCK_KIND ? 'consensus' : 'sync';
     if (bytes.length <= MESSAGE_BYTES_MAX) return this.#sendOne(to, bytes, kind);
     // Nothing that honest nodes say is larger; a peer that asked for it goes on to ask another one.
@@ -52,7 +52,7 @@ export class PeerLinks {
     this.#assemblers.delete(peer);
   }
 
-  #sendOne(to: AuthorIndex | 'all', bytes: Uint8Array, kind: MessageKind): void {
+  #sendOne(to: PeerNumber | 'all', bytes: Uint8Array, kind: MessageKind): void {
     if (to === 'all') this.#transport.broadcast(bytes, kind);
     else this.#transport.send(to, bytes, kind);
   }

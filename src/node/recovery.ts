@@ -10,6 +10,7 @@ import type { Block, IdentifiedProposal, SignedBlock } from '../core/types.ts';
 import { PqError } from '../errors.ts';
 import type { CommitEntry, Store } from '../store/store.ts';
 import type { Kernels } from '../wasm/kernels.ts';
+import type { Epochs } from './epochs.ts';
 import { isUnsigned, refsOf } from './history-server.ts';
 
 /** Commits replayed before others get a turn of the event loop. */
@@ -21,6 +22,8 @@ export interface RecoveryParts {
   readonly core: Pick<Core, 'status'>;
   /** Steps the core and carries out what follows, executions included, before it returns. */
   readonly post: (input: Input) => void;
+  /** What closed an epoch, if it is over. */
+  readonly closingOf: Epochs['closing'];
   /** Null: this node has none and must not sign. */
   readonly record: SignedRecord | null;
 }
@@ -41,7 +44,8 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
   const { kernels, store, post, record } = parts;
   const committed = await replayCommits(parts);
   const blocks: SignedBlock[] = [];
-  for (const bytes of store.blocksFrom(parts.core.status().gcRound + 1)) {
+  const { gcRound, epoch } = parts.core.status();
+  for (const bytes of store.blocksFrom(gcRound + 1, epoch)) {
     // An own block that was logged and not signed is known to nobody, unless the record names it.
     if (isUnsigned(bytes)) continue;
     const block = decodeBlock(kernels, bytes);
@@ -54,20 +58,26 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
   return { commits: store.lastCommitIndex, blocks: blocks.length, pending };
 }
 
-/** Returns the digests of the committed blocks that can be above gcRound. */
-async function replayCommits({ kernels, store, core, post }: RecoveryParts): Promise<Set<string>> {
+/** Returns the digests of the committed blocks of the last epoch that can be above gcRound. */
+async function replayCommits({ kernels, store, core, post, closingOf }: RecoveryParts): Promise<Set<string>> {
   const committed = new Set<string>();
   const last = store.commit(store.lastCommitIndex);
+  const lastEpoch = last && decodeCommit(last.commit).epoch;
   const lowestRound = (last?.leaderRound ?? 0) - GC_DEPTH_ROUNDS;
   for (const entry of store.commits(1)) {
     const blocks = blocksOf(kernels, store, entry);
-    post({ type: 'replay', record: { commit: decodeCommit(entry.commit), blocks } });
+    const commit = decodeCommit(entry.commit);
+    post({ type: 'replay', record: { commit, blocks } });
     if (core.status().executedIndex !== entry.index) {
       throw incomplete(`Commit ${entry.index} cannot be replayed`, { index: entry.index });
     }
-    if (entry.leaderRound > lowestRound) for (const { ref } of blocks) committed.add(digestKey(ref.digest));
+    if (commit.epoch === lastEpoch && entry.leaderRound > lowestRound) {
+      for (const { ref } of blocks) committed.add(digestKey(ref.digest));
+    }
     if (entry.index % COMMITS_PER_TURN === 0) await nextTurn();
   }
+  const closing = lastEpoch === undefined ? undefined : closingOf(lastEpoch);
+  if (closing) post({ type: 'certified', certificate: closing });
   return committed;
 }
 

@@ -5,6 +5,7 @@ import { encodeCertificate } from '../core/certificate.ts';
 import type { Committee } from '../core/committee.ts';
 import { type Core, createCore } from '../core/core.ts';
 import type { CoreEvent } from '../core/events.ts';
+import { MAX_VALIDATORS } from '../core/limits.ts';
 import type { LocalParameters } from '../core/options.ts';
 import { encodeProof } from '../core/proof.ts';
 import type { AuthorIndex, IdentifiedProposal, ProposalId } from '../core/types.ts';
@@ -30,6 +31,7 @@ import { type ClientBackend, ClientService } from './client-service.ts';
 import type { Clock } from './clock.ts';
 import { Decisions } from './decisions.ts';
 import { Driver, type DriverParts } from './driver.ts';
+import { Epochs } from './epochs.ts';
 import { EventHub } from './event-hub.ts';
 import type { NodeEvent, NodeStats } from './events.ts';
 import type { Follower } from './followers.ts';
@@ -43,6 +45,7 @@ import { Reporter } from './reporter.ts';
 import { Sealer } from './sealer.ts';
 import { Sessions } from './sessions.ts';
 import { type StatsSources, statsOf, statusOf } from './stats.ts';
+import { checkUpgradePlace, isUpgrade, withUpgrades } from './upgrades.ts';
 import { WorkQueue } from './work-queue.ts';
 
 /**
@@ -51,8 +54,8 @@ import { WorkQueue } from './work-queue.ts';
  */
 export interface NodeParts {
   readonly kernels: Kernels;
+  /** Of genesis. */
   readonly committee: Committee;
-  readonly self: AuthorIndex;
   readonly identity: Pick<Identity, 'signing'>;
   readonly clock: Clock;
   readonly store: Store;
@@ -68,8 +71,8 @@ export interface NodeParts {
 
 /** Wires the parts together. {@link recover}, then {@link attach}, then it runs until {@link stop} or a fatal error. */
 export class RunningNode implements Node, ClientBackend {
-  readonly index: AuthorIndex;
   readonly #parts: NodeParts;
+  readonly #application: NodeApplication;
   readonly #hub: EventHub;
   readonly #reporter: Reporter;
   readonly #core: Core;
@@ -77,6 +80,7 @@ export class RunningNode implements Node, ClientBackend {
   readonly #sealer: Sealer;
   readonly #driver: Driver;
   readonly #certificates: Certificates;
+  readonly #epochs: Epochs;
   readonly #decisions: Decisions;
   readonly #admission: Admission;
   readonly #sessions: Sessions;
@@ -89,15 +93,16 @@ export class RunningNode implements Node, ClientBackend {
   #fatal: PqError | undefined;
 
   constructor(parts: NodeParts) {
-    const { kernels, committee, self, store, agent, application, clock, log } = parts;
+    const { kernels, committee, identity, store, agent, clock, log } = parts;
     this.#parts = parts;
-    this.index = self;
+    const application = withUpgrades(kernels, parts.application);
+    this.#application = application;
     this.#startedMs = clock.now();
     this.#hub = new EventHub((error) => this.#warn('LISTENER_FAILED', 'A subscriber of events failed', error));
     this.#core = createCore({
       kernels,
       committee,
-      self,
+      key: identity.signing.publicKey,
       keysOf: application.keysOf,
       modelId: agent.modelId(),
       tableSeed: randomBytes(16),
@@ -106,6 +111,7 @@ export class RunningNode implements Node, ClientBackend {
     const dagSize = () => this.#core.status().dagBlocks;
     this.#reporter = new Reporter(this.#hub, clock, (proposal) => application.summary(proposal), dagSize);
     this.#certificates = new Certificates(store, clock);
+    this.#epochs = new Epochs(store);
     this.#judge = this.#makeJudge();
     this.#sealer = this.#makeSealer();
     this.#driver = this.#makeDriver();
@@ -114,6 +120,7 @@ export class RunningNode implements Node, ClientBackend {
     this.#bookkeeper = new Bookkeeper({
       store,
       certificates: this.#certificates,
+      epochs: this.#epochs,
       admission: this.#admission,
       decisions: this.#decisions,
       reporter: this.#reporter,
@@ -126,6 +133,10 @@ export class RunningNode implements Node, ClientBackend {
       onNotice: ({ code, message, data }) => log({ level: 'warn', code, message, data }),
       serve: (session) => new ClientService(session, this, this.#hub),
     });
+  }
+
+  get index(): AuthorIndex | null {
+    return this.#core.status().self;
   }
 
   get address(): string {
@@ -145,6 +156,7 @@ export class RunningNode implements Node, ClientBackend {
       store,
       core: this.#core,
       post,
+      closingOf: (epoch) => this.#epochs.closing(epoch),
       record: record.read(),
     });
     if (this.#fatal !== undefined) throw this.#fatal;
@@ -208,7 +220,7 @@ export class RunningNode implements Node, ClientBackend {
   }
 
   status(): NodeStatus {
-    return statusOf(this.#parts.committee, this.#sources(), !this.#driver.stopped);
+    return statusOf(this.#sources(), !this.#driver.stopped);
   }
 
   stop(): Promise<void> {
@@ -248,34 +260,41 @@ export class RunningNode implements Node, ClientBackend {
 
   #sources(): StatsSources {
     return {
-      validator: this.index,
-      validators: this.#parts.committee.size,
+      committee: this.#core.committee,
       startedMs: this.#startedMs,
       nowMs: this.#parts.clock.now(),
       core: this.#core.status(),
       counters: this.#reporter.counters,
       agent: this.#parts.agent.stats(),
       transport: this.#sessions.stats,
-      peers: this.#sessions.peers,
+      peers: this.#core.authorsOf(this.#sessions.peers),
       cpuAtStart: this.#cpuAtStart,
     };
   }
 
   #makeJudge(): Judge {
-    const { agent, application } = this.#parts;
+    const { agent } = this.#parts;
+    const application = this.#application;
     return new Judge({
       opine: (items, deadlineMs) => agent.opine(items, deadlineMs),
       describe: (proposal) => application.describe(proposal),
       problemOf: (proposal) => this.#check(proposal),
-      deadlineMs: agent.config.timeoutPhase,
+      // Votes that come later than half of the voting window are too late for proposals of others.
+      deadlineMs: () => Math.min(agent.config.timeoutPhase, this.#core.committee.parameters.openMs / 2),
       onFailure: (error) => this.#warn('MODELS_FAILED', 'The models failed; no vote is cast', error),
     });
   }
 
   /** A promise for each of many proposals costs more than most checks: there is one only where the thread pool is asked. */
   #check(proposal: IdentifiedProposal): PqError | null | Promise<PqError | null> {
-    if (this.#parts.application.checksAtOnce) return this.#parts.application.check(proposal);
-    return this.#work.run('proposals', async () => this.#parts.application.check(proposal));
+    if (this.#application.checksAtOnce) return this.#application.check(proposal);
+    return this.#work.run('proposals', async () => this.#application.check(proposal));
+  }
+
+  /** Of a client: the committee decides on the opening of an upgrade that does not fit, and he is told at once. */
+  #checkSubmitted(proposal: IdentifiedProposal): PqError | null | Promise<PqError | null> {
+    const misplaced = isUpgrade(proposal) ? checkUpgradePlace(this.#core.committee, proposal) : null;
+    return misplaced ?? this.#check(proposal);
   }
 
   #makeSealer(): Sealer {
@@ -290,8 +309,8 @@ export class RunningNode implements Node, ClientBackend {
   }
 
   #makeDriver(): Driver {
-    const { committee, store, clock, application } = this.#parts;
-    const history = new HistoryServer(store, this.#certificates, clock, committee.size, (peer, bytes) =>
+    const { store, clock } = this.#parts;
+    const history = new HistoryServer(store, this.#certificates, this.#epochs, clock, (peer, bytes) =>
       this.#sessions.send(peer, bytes),
     );
     return new Driver({
@@ -303,7 +322,7 @@ export class RunningNode implements Node, ClientBackend {
       sealer: this.#sealer,
       send: (to, bytes) => this.#sessions.send(to, bytes),
       serve: (peer, request) => history.serve(peer, request),
-      execute: (execution) => application.execute(execution),
+      execute: (execution) => this.#application.execute(execution),
       onEvent: (event) => {
         this.#parts.observe?.(event);
         this.#bookkeeper.record(event);
@@ -317,27 +336,25 @@ export class RunningNode implements Node, ClientBackend {
 
   /** By the kernels at once; where OpenSSL is faster, on the thread pool. */
   #makeVerify(): DriverParts['verify'] {
-    const { kernels, committee } = this.#parts;
-    const check = kernelCheck(kernels, committee.size);
-    return ({ author, digest, signature }) => {
-      const { publicKey } = committee.validators[author]!;
+    const check = kernelCheck(this.#parts.kernels, MAX_VALIDATORS);
+    return ({ publicKey, digest, signature }) => {
       if (check !== undefined) return check(publicKey, digest, HEADER_CONTEXT, signature);
       return this.#work.run('blocks', () => verify(publicKey, digest, HEADER_CONTEXT, signature));
     };
   }
 
   #makeAdmission(): Admission {
-    const { kernels, committee, store, clock, agent } = this.#parts;
+    const { kernels, store, clock, agent } = this.#parts;
     return new Admission({
       kernels,
       clock,
       store,
       judge: this.#judge,
-      check: (proposal) => this.#check(proposal),
+      check: (proposal) => this.#checkSubmitted(proposal),
       isDecided: (id) => this.#core.isDecided(id),
       feed: (submissions) => this.#driver.post({ type: 'submit', submissions }),
       onFailed: this.#onStorageFailed,
-      maxExpiryMs: committee.parameters.maxExpiryMs,
+      maxExpiryMs: () => this.#core.committee.parameters.maxExpiryMs,
       maxProposalsPerSec: agent.config.maxProposalsPerSec,
     });
   }

@@ -1,5 +1,5 @@
 import type { Input } from '../core/io.ts';
-import type { AuthorIndex } from '../core/types.ts';
+import type { PeerNumber } from '../core/types.ts';
 import type { PqError } from '../errors.ts';
 import type { TransportStats } from '../qzmq/counters.ts';
 import type { Transport, TransportHandlers } from '../qzmq/transport.ts';
@@ -51,7 +51,7 @@ export class Sessions implements TransportHandlers {
   }
 
   /** Without a session the message is dropped: the core asks again for what it misses. */
-  send(to: AuthorIndex | 'all', bytes: Uint8Array): void {
+  send(to: PeerNumber | 'all', bytes: Uint8Array): void {
     this.#links?.send(to, bytes);
   }
 
@@ -61,19 +61,19 @@ export class Sessions implements TransportHandlers {
 
   onMessage(peer: number, bytes: Uint8Array): void {
     const message = this.#links?.receive(peer, bytes);
-    if (message != null) this.#parts.post({ type: 'message', peer: peer as AuthorIndex, bytes: message });
+    if (message != null) this.#parts.post({ type: 'message', peer: peer as PeerNumber, bytes: message });
   }
 
   onPeerUp(peer: number): void {
     if (this.#links === undefined) return void this.#early.add(peer);
-    this.#parts.post({ type: 'peerUp', peer: peer as AuthorIndex });
+    this.#parts.post({ type: 'peerUp', peer: peer as PeerNumber });
     this.#parts.onPeer(peer, true);
   }
 
   onPeerDown(peer: number): void {
     if (this.#early.delete(peer)) return;
     this.#links?.down(peer);
-    this.#parts.post({ type: 'peerDown', peer: peer as AuthorIndex });
+    this.#parts.post({ type: 'peerDown', peer: peer as PeerNumber });
     this.#parts.onPeer(peer, false);
   }
 

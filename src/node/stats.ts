@@ -2,6 +2,7 @@ import type { Agent } from '../agent/agent.ts';
 import { toHex } from '../core/bytes.ts';
 import type { Committee } from '../core/committee.ts';
 import type { CoreStatus } from '../core/options.ts';
+import type { AuthorIndex } from '../core/types.ts';
 import type { TransportStats } from '../qzmq/counters.ts';
 import type { NodeStatus } from './client-protocol.ts';
 import type { NodeStats } from './events.ts';
@@ -10,15 +11,16 @@ import { packageVersion } from './version.ts';
 
 /** Where the figures of a node come from. */
 export interface StatsSources {
-  readonly validator: number;
-  readonly validators: number;
+  /** Of the epoch. */
+  readonly committee: Committee;
   readonly startedMs: number;
   readonly nowMs: number;
   readonly core: CoreStatus;
   readonly counters: Counters;
   readonly agent: ReturnType<Agent['stats']>;
   readonly transport: Pick<TransportStats, 'bytesIn' | 'bytesOut'>;
-  readonly peers: readonly number[];
+  /** Members of the committee that are connected. */
+  readonly peers: readonly AuthorIndex[];
   /** Of the process when the node started: one process may have done other things before. */
   readonly cpuAtStart: NodeJS.CpuUsage;
 }
@@ -28,8 +30,9 @@ export function statsOf(sources: StatsSources): NodeStats {
   const { core, counters, agent, transport } = sources;
   const cpu = process.cpuUsage(sources.cpuAtStart);
   return {
-    validator: sources.validator,
-    validators: sources.validators,
+    validator: core.self,
+    validators: sources.committee.size,
+    epoch: core.epoch,
     uptimeMs: sources.nowMs - sources.startedMs,
     round: core.round,
     commitIndex: core.commitIndex,
@@ -50,14 +53,16 @@ export function statsOf(sources: StatsSources): NodeStats {
 }
 
 /** Where a node stands. `running`: it takes inputs. */
-export function statusOf(committee: Committee, sources: StatsSources, running: boolean): NodeStatus {
-  const { validator, validators, peers, core } = sources;
-  const connected = [validator, ...peers].reduce((sum, index) => sum + committee.stakes[index]!, 0);
+export function statusOf(sources: StatsSources, running: boolean): NodeStatus {
+  const { committee, peers, core } = sources;
+  const own = core.self === null ? [] : [core.self];
+  const connected = [...own, ...peers].reduce((sum, index) => sum + committee.stakes[index]!, 0);
   return {
     chainId: toHex(committee.chainId),
     version: packageVersion(),
-    validator,
-    validators,
+    validator: core.self,
+    validators: committee.size,
+    epoch: core.epoch,
     round: core.round,
     commitIndex: core.commitIndex,
     certifiedIndex: core.certifiedIndex,

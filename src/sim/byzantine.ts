@@ -157,7 +157,7 @@ export class Adversary {
       case 0:
         return encodeMessage({ kind: 'fetchBlocks', refs: Array.from({ length: 64 }, () => this.#nowhere(far)) });
       case 1:
-        return encodeMessage({ kind: 'fetchRounds', fromRound: random.below(far) as Round });
+        return encodeMessage({ kind: 'fetchRounds', epoch: header.epoch, fromRound: random.below(far) as Round });
       case 2:
         return Uint8Array.from({ length: 1 + random.below(40) }, () => random.below(256));
       case 3:

@@ -6,7 +6,7 @@ import type { CoreEvent } from '../core/events.ts';
 import type { Execution, Input, Output, Submission } from '../core/io.ts';
 import { MAX_FETCH_REFS } from '../core/limits.ts';
 import { encodeMessage, type Message } from '../core/messages.ts';
-import type { AuthorIndex, Block, Certificate, KeysOf, SignedBlock } from '../core/types.ts';
+import type { AuthorIndex, Block, Certificate, KeysOf, PeerNumber, SignedBlock } from '../core/types.ts';
 import { type Kernels, OPINION } from '../wasm/kernels.ts';
 import type { VirtualClock } from './clock.ts';
 import { SimDisk } from './disk.ts';
@@ -56,6 +56,11 @@ export class SimNode {
         votedDigest: voted,
       };
     }
+  }
+
+  /** What the others know it by. */
+  get number(): PeerNumber {
+    return this.index as number as PeerNumber;
   }
 
   get core(): Core {
@@ -108,7 +113,8 @@ export class SimNode {
 
   #newCore(): Core {
     const { kernels, committee, keysOf } = this.#world;
-    return createCore({ kernels, committee, self: this.index, keysOf, modelId: new Uint8Array(32) });
+    const key = committee.validators[this.index]?.publicKey ?? null;
+    return createCore({ kernels, committee, key, keysOf, modelId: new Uint8Array(32) });
   }
 
   #carryOut(output: Output): void {
@@ -127,7 +133,8 @@ export class SimNode {
       case 'seal':
         return this.#seal(output);
       case 'send': {
-        const targets = output.to === 'all' ? committee.validators.map(({ index }) => index) : [output.to];
+        const targets: readonly number[] =
+          output.to === 'all' ? committee.validators.map(({ index }) => index) : [output.to];
         for (const to of targets) if (to !== this.index) this.#world.send(this.index, to, output.bytes);
         return;
       }
@@ -193,7 +200,7 @@ export class SimNode {
     this.#later(0.1, () => this.input({ type: 'executed', index, stateRoot, modelRoot: new Uint8Array(32), receipts }));
   }
 
-  #serve(peer: AuthorIndex, request: Message): void {
+  #serve(peer: PeerNumber, request: Message): void {
     const reply = (message: Message) => this.#world.send(this.index, peer, encodeMessage(message));
     if (request.kind === 'fetchBlocks') {
       for (const ref of request.refs) {

@@ -10,7 +10,7 @@ import { DEFAULT_PARAMETERS, parseGenesis } from '../core/genesis.ts';
 import type { Submission } from '../core/io.ts';
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../core/limits.ts';
 import { encodeProposal, identifyProposal } from '../core/proposal.ts';
-import type { AuthorIndex, Proposal, ProposalKeys } from '../core/types.ts';
+import type { AuthorIndex, PeerNumber, Proposal, ProposalKeys } from '../core/types.ts';
 import type { Kernels } from '../wasm/kernels.ts';
 import { Adversary } from './byzantine.ts';
 import { VirtualClock } from './clock.ts';
@@ -150,7 +150,7 @@ export class Simulation implements SimWorld {
       if (tries < 20) this.clock.after(20 * tries, () => this.#arrive(from, to, bytes, tries + 1));
       return;
     }
-    node.input({ type: 'message', peer: from as AuthorIndex, bytes });
+    node.input({ type: 'message', peer: from as PeerNumber, bytes });
   }
 
   /** Stands in for ML-DSA: a hash that only this simulation makes. */
@@ -183,7 +183,7 @@ export class Simulation implements SimWorld {
   #connectAll(): void {
     for (const a of this.nodes) {
       for (const b of this.nodes) {
-        if (a !== b && a.up && b.up) a.input({ type: 'peerUp', peer: b.index });
+        if (a !== b && a.up && b.up) a.input({ type: 'peerUp', peer: b.number });
       }
     }
   }
@@ -192,8 +192,8 @@ export class Simulation implements SimWorld {
     node.start();
     for (const other of this.nodes) {
       if (other === node || !other.up) continue;
-      other.input({ type: 'peerUp', peer: node.index });
-      node.input({ type: 'peerUp', peer: other.index });
+      other.input({ type: 'peerUp', peer: node.number });
+      node.input({ type: 'peerUp', peer: other.number });
     }
   }
 

@@ -5,7 +5,9 @@
 import { toHex } from '../core/bytes.ts';
 import { type Certified, decodeCertificate, type VerifySignature, verifyCertificate } from '../core/certificate.ts';
 import { type Committee, committeeOf } from '../core/committee.ts';
+import { decodeEpochChain, verifyEpochLink } from '../core/epoch-chain.ts';
 import { parseGenesis } from '../core/genesis.ts';
+import { MAX_VALIDATORS } from '../core/limits.ts';
 import { decodeProof, verifyProof } from '../core/proof.ts';
 import type { Certificate, DecisionName, ReasonName } from '../core/types.ts';
 import { PqError } from '../errors.ts';
@@ -15,7 +17,7 @@ import type { Kernels } from '../wasm/kernels.ts';
 export interface Signer {
   /** In the committee, from 0. */
   readonly index: number;
-  /** As the genesis document spells it: any text of up to 64 bytes. */
+  /** As the genesis document, or the upgrade that brought it, spells it: any text of up to 64 bytes. */
   readonly name: string;
   readonly stake: number;
 }
@@ -24,6 +26,8 @@ export interface Signer {
 export interface VerifiedCommit {
   readonly chainId: string;
   readonly chainName: string;
+  /** In which the commit was made: who had to sign depends on it. */
+  readonly epoch: number;
   readonly commit: {
     readonly index: number;
     readonly digest: string;
@@ -58,7 +62,8 @@ export interface VerifiedDecision extends VerifiedCommit {
 /** Checks certificates and proofs of one network. Holds the expanded keys of its validators, 38 KiB each. */
 export class Verifier {
   readonly #kernels: Kernels;
-  readonly #committee: Committee;
+  /** By epoch, from 0 on. */
+  readonly #committees: Committee[];
   readonly #chainName: string;
   readonly #check: VerifySignature;
 
@@ -66,15 +71,42 @@ export class Verifier {
   constructor(kernels: Kernels, genesis: unknown) {
     const document = parseGenesis(genesis);
     this.#kernels = kernels;
-    this.#committee = committeeOf(kernels, document);
+    this.#committees = [committeeOf(kernels, document)];
     this.#chainName = document.chainName;
-    const verifier = kernels.createVerifier({ maxKeys: this.#committee.size });
+    const verifier = kernels.createVerifier({ maxKeys: MAX_VALIDATORS });
     this.#check = (...args) => verifier.verify(...args);
   }
 
   /** Hash of the genesis document, hex: what names the network. */
   get chainId(): string {
-    return toHex(this.#committee.chainId);
+    return toHex(this.#committees[0]!.chainId);
+  }
+
+  /** The newest epoch whose committee is known: 0, or where {@link follow} has led to. */
+  get epoch(): number {
+    return this.#committees.length - 1;
+  }
+
+  /**
+   * Follows a chain of closing certificates, in its canonical encoding, from the epochs that are known to later ones, whose
+   * certificates can be checked from then on. Links to what is known already are passed over. Throws why it leads no
+   * further, `CLOSING_…`, `CERTIFICATE_…`, `SSZ_…`; what it proved up to there stays.
+   */
+  async follow(bytes: Uint8Array): Promise<void> {
+    for (const link of decodeEpochChain(bytes)) {
+      const epoch = link.certificate.commits[0]?.epoch ?? this.epoch;
+      if (epoch < this.epoch) continue;
+      this.#committees.push(await verifyEpochLink(this.#kernels, this.#newest, link, this.#check));
+    }
+  }
+
+  get #newest(): Committee {
+    return this.#committees[this.epoch]!;
+  }
+
+  /** Of the epoch that the certificate names. One that is not known is refused with `CERTIFICATE_EPOCH`. */
+  #committeeFor({ commits }: Certificate): Committee {
+    return this.#committees[commits[0]?.epoch ?? 0] ?? this.#newest;
   }
 
   /**
@@ -83,8 +115,9 @@ export class Verifier {
    */
   async verifyCertificate(bytes: Uint8Array): Promise<VerifiedCommit> {
     const certificate = decodeCertificate(bytes);
-    const certified = await verifyCertificate(this.#kernels, this.#committee, certificate, this.#check);
-    return this.#report(certificate, certified);
+    const committee = this.#committeeFor(certificate);
+    const certified = await verifyCertificate(this.#kernels, committee, certificate, this.#check);
+    return this.#report(committee, certificate, certified);
   }
 
   /**
@@ -98,19 +131,20 @@ export class Verifier {
     if (id !== undefined && id.toLowerCase() !== shown) {
       throw new PqError('PROOF_ID', 'The proof is about another proposal.', { id, shown });
     }
-    const certified = await verifyProof(this.#kernels, this.#committee, proof, this.#check);
+    const committee = this.#committeeFor(proof.certificate);
+    const certified = await verifyProof(this.#kernels, committee, proof, this.#check);
     return {
       decision: { id: shown, decision, reason, confidence, receipt },
-      ...this.#report(proof.certificate, certified),
+      ...this.#report(committee, proof.certificate, certified),
     };
   }
 
-  #report(certificate: Certificate, certified: Certified): VerifiedCommit {
-    const committee = this.#committee;
+  #report(committee: Committee, certificate: Certificate, certified: Certified): VerifiedCommit {
     const commit = certificate.commits[0]!;
     return {
       chainId: this.chainId,
       chainName: this.#chainName,
+      epoch: committee.epoch,
       commit: {
         index: certified.index,
         digest: toHex(certified.digest),

@@ -69,6 +69,7 @@ function outcome(first: number, positive: boolean, decision: DecisionName | null
 const stats = (validator: number, uptimeMs: number): NodeStats => ({
   validator,
   validators: 2,
+  epoch: 0,
   uptimeMs,
   round: uptimeMs / 10,
   commitIndex: uptimeMs / 20,

@@ -82,11 +82,11 @@ describe('pq verify', () => {
     const id = toHex(proof.decided.id);
     const shown = { verified: true, commit: { index: 7 }, decision: { id, decision: 'APPROVED', reason: 'QUORUM' } };
     expect(await verifyWithGenesis(file, genesis)).toMatchObject(shown);
-    expect(await verifyWithGenesis(file, genesis, id.toUpperCase())).toMatchObject(shown);
+    expect(await verifyWithGenesis(file, genesis, { id: id.toUpperCase() })).toMatchObject(shown);
     expect(await codeFor(Buffer.from(toHex(file)))).toBe('VERIFIED');
     expect(await codeFor(Buffer.from(JSON.stringify({ proof: toHex(file) })))).toBe('VERIFIED');
-    expect(await verifyWithGenesis(file, genesis, '00'.repeat(32))).toMatchObject({ code: 'PROOF_ID' });
-    expect(await verifyWithGenesis(bytes, genesis, id)).toMatchObject({ code: 'SSZ_OFFSET' });
+    expect(await verifyWithGenesis(file, genesis, { id: '00'.repeat(32) })).toMatchObject({ code: 'PROOF_ID' });
+    expect(await verifyWithGenesis(bytes, genesis, { id })).toMatchObject({ code: 'SSZ_OFFSET' });
     for (let at = 0; at < file.length; at += 89) {
       const flipped = Uint8Array.from(file);
       flipped[at]! ^= 1 << (at % 8);

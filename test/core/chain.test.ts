@@ -12,7 +12,7 @@ const committee = makeCommittee(kernels);
 const schedule = leaderSchedule(kernels, committee);
 
 function newChain() {
-  const out = new Outbox();
+  const out = new Outbox([]);
   const nothing = () => undefined;
   const listener = { admitted: nothing, dropped: nothing, decided: nothing };
   const keysOf = () => ({ wellFormed: true, keys: [] }) as const;
@@ -44,7 +44,7 @@ describe('the chain', () => {
   });
 
   test('orders no further ahead of a stalled execution than so far, and goes on with it', () => {
-    const out = new Outbox();
+    const out = new Outbox([]);
     const single = makeCommittee(kernels, { validators: 1 });
     const lone = new Chain({
       kernels,

@@ -100,9 +100,13 @@ describe('at the door', () => {
     expect(core.sent('blockReply', answer)).toHaveLength(1);
     expect(core.all('serve').map(({ request }) => request)).toEqual([{ kind: 'fetchBlocks', refs: [unknown] }]);
     core.tell(2, { kind: 'fetchCommits', from: 1 as CommitIndex, count: 3 });
-    core.tell(2, { kind: 'fetchRounds', fromRound: 0 as Round });
+    core.tell(2, { kind: 'fetchRounds', epoch: 0, fromRound: 0 as Round });
     expect(core.all('serve')).toHaveLength(3);
-    expect(core.sent('blockReply', core.tell(2, { kind: 'fetchRounds', fromRound: 1 as Round }))).toHaveLength(3);
-    expect(core.sent('blockReply', core.tell(2, { kind: 'fetchRounds', fromRound: 4e9 as Round }))).toHaveLength(0);
+    expect(
+      core.sent('blockReply', core.tell(2, { kind: 'fetchRounds', epoch: 0, fromRound: 1 as Round })),
+    ).toHaveLength(3);
+    expect(
+      core.sent('blockReply', core.tell(2, { kind: 'fetchRounds', epoch: 0, fromRound: 4e9 as Round })),
+    ).toHaveLength(0);
   });
 });

@@ -4,11 +4,13 @@ import { buildBlock, decodeBlock, decodeRef, encodeRef, signBlock } from '../../
 import { toHex } from '../../src/core/bytes.ts';
 import { decodeCertificate, encodeCertificate } from '../../src/core/certificate.ts';
 import { decisionLeaf, decodeCommit, encodeCommit } from '../../src/core/commit.ts';
-import { committeeOf, encodeCommittee } from '../../src/core/committee.ts';
+import { committeeOf } from '../../src/core/committee.ts';
 import { encodeCommitVotes, encodeFields, encodeParents, encodeVotes } from '../../src/core/header.ts';
+import { decodeCommittee, encodeCommittee } from '../../src/core/members.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../src/core/messages.ts';
 import { decodeProposal, encodeProposal, identifyProposals } from '../../src/core/proposal.ts';
 import { DECISION, type DecisionName, type ProposalId, REASON, type ReasonName } from '../../src/core/types.ts';
+import { decodeUpgrade, encodeUpgrade } from '../../src/core/upgrade-codec.ts';
 import {
   bytes32,
   certificateArb,
@@ -18,6 +20,7 @@ import {
   fieldsArb,
   proposalArb,
   refArb,
+  upgradeArb,
   votesArb,
 } from '../support/arbitraries.ts';
 import { makeCommittee, makeGenesis, makeRichBlock } from '../support/chain.ts';
@@ -35,6 +38,7 @@ import {
   certificateValue,
   DecisionLeafSsz,
   FetchBlocksSsz,
+  FetchClosingSsz,
   FetchCommitsSsz,
   FetchRoundsSsz,
   FieldsSsz,
@@ -43,6 +47,8 @@ import {
   RefSsz,
   refsValue,
   StatusSsz,
+  UpgradeSsz,
+  upgradeValue,
   VotesSsz,
   votesValue,
 } from '../support/ssz-types.ts';
@@ -129,7 +135,16 @@ describe('our bytes are those of @chainsafe/ssz, and decode to what was encoded'
     const { validators, parameters, hash } = committeeOf(hashing, genesis);
     const value = { parameters, validators: validators.map((v) => ({ ...v, name: new TextEncoder().encode(v.name) })) };
     same(encodeCommittee(validators, parameters), CommitteeSsz.serialize(value));
+    expect(decodeCommittee(encodeCommittee(validators, parameters))).toEqual({ validators, parameters });
     same(hash, hashing.sha3_256(CommitteeSsz.serialize(value)));
+  });
+
+  it('upgrade', () => {
+    const property = fc.property(upgradeArb, (upgrade) => {
+      same(encodeUpgrade(upgrade), UpgradeSsz.serialize(upgradeValue(upgrade)));
+      expect(decodeUpgrade(encodeUpgrade(upgrade))).toEqual(upgrade);
+    });
+    fc.assert(property, few);
   });
 });
 
@@ -145,7 +160,9 @@ const messageArb: fc.Arbitrary<Message> = fc.oneof(
     last: refArb,
   }),
   fc.record({ kind: fc.constant('fetchBlocks' as const), refs: fc.array(refArb, { maxLength: 64 }) }),
-  fc.record({ kind: fc.constant('fetchRounds' as const), fromRound: round }),
+  fc.record({ kind: fc.constant('fetchRounds' as const), epoch: fc.nat(), fromRound: round }),
+  fc.record({ kind: fc.constant('fetchClosing' as const), epoch: fc.nat() }),
+  fc.record({ kind: fc.constant('closing' as const), certificate: certificateArb }),
   fc.record({
     kind: fc.constant('fetchCommits' as const),
     from: fc.nat() as fc.Arbitrary<never>,
@@ -177,6 +194,10 @@ function oracleMessage(message: Message): [number, Uint8Array] {
       const commits = message.commits.map(({ commit, refs }) => ({ commit, refs: refsValue(refs) }));
       return [7, CommitsReplySsz.serialize({ commits, certificate: certificateValue(message.certificate) })];
     }
+    case 'fetchClosing':
+      return [8, FetchClosingSsz.serialize(message)];
+    case 'closing':
+      return [9, CertificateSsz.serialize(certificateValue(message.certificate))];
   }
 }
 
@@ -235,8 +256,19 @@ describe('every truncation and every changed byte is refused with a code, or is 
       refusedOrCanonical(bytes, decodeProposal, encodeProposal);
       refusedOrCanonical(bytes, decodeCertificate, encodeCertificate);
       refusedOrCanonical(bytes, decodeMessage, encodeMessage);
+      refusedOrCanonical(bytes, decodeUpgrade, encodeUpgrade);
     });
     fc.assert(property);
+  });
+
+  it('upgrade, committee', () => {
+    const upgrades = fc.sample(upgradeArb, { seed: 5, numRuns: 60 });
+    const upgrade = upgrades.find(({ joins, stakes }) => joins.length === 1 && stakes.length > 1)!;
+    attack(encodeUpgrade(upgrade), decodeUpgrade, encodeUpgrade);
+    const { validators, parameters } = committee;
+    attack(encodeCommittee(validators.slice(0, 2), parameters), decodeCommittee, (members) =>
+      encodeCommittee(members.validators, members.parameters),
+    );
   });
 
   it('proposal, commit, certificate, message', () => {

@@ -37,7 +37,7 @@ describe('messages', () => {
   it('are refused when empty or of an unknown kind', () => {
     expect(codeOf(() => decodeMessage(new Uint8Array(0)))).toBe('MESSAGE_BYTES');
     expect(decoding(0)).toBe('MESSAGE_KIND');
-    expect(decoding(8, new Uint8Array(86))).toBe('MESSAGE_KIND');
+    expect(decoding(10, new Uint8Array(86))).toBe('MESSAGE_KIND');
     expect(decoding(255)).toBe('MESSAGE_KIND');
   });
 
@@ -91,8 +91,8 @@ describe('messages', () => {
   it('of fixed size are refused when longer or shorter', () => {
     expect(decoding(2, new Uint8Array(85))).toBe('SSZ_TRUNCATED');
     expect(decoding(2, new Uint8Array(87))).toBe('SSZ_TRAILING');
-    expect(decoding(4, new Uint8Array(3))).toBe('SSZ_TRUNCATED');
-    expect(decoding(4, new Uint8Array(5))).toBe('SSZ_TRAILING');
+    expect(decoding(4, new Uint8Array(7))).toBe('SSZ_TRUNCATED');
+    expect(decoding(4, new Uint8Array(9))).toBe('SSZ_TRAILING');
     expect(decoding(6, new Uint8Array(13))).toBe('SSZ_TRAILING');
   });
 });

@@ -135,7 +135,7 @@ describe('the encoding of a proof', () => {
     const changed = (at: number, value: number) => leaf.map((byte, i) => (i === at ? value : byte));
     expect(decodeDecisionLeaf(leaf)).toEqual(proof.decided);
     for (const value of [0, 5, 255]) expect(codeOf(() => decodeDecisionLeaf(changed(32, value)))).toBe('LEAF_DECISION');
-    for (const value of [5, 255]) expect(codeOf(() => decodeDecisionLeaf(changed(33, value)))).toBe('LEAF_REASON');
+    for (const value of [6, 255]) expect(codeOf(() => decodeDecisionLeaf(changed(33, value)))).toBe('LEAF_REASON');
     expect(codeOf(() => decodeDecisionLeaf(leaf.slice(1)))).toBe('SSZ_TRUNCATED');
     expect(codeOf(() => decodeDecisionLeaf(Uint8Array.of(...leaf, 0)))).toBe('SSZ_TRAILING');
   });

@@ -40,7 +40,7 @@ async function setUp(parts: Partial<AdmissionParts> = {}) {
     onFailed: (error) => {
       throw error;
     },
-    maxExpiryMs: MAX_EXPIRY_MS,
+    maxExpiryMs: () => MAX_EXPIRY_MS,
     maxProposalsPerSec: 1000,
     ...parts,
   });

@@ -4,8 +4,9 @@ import { concatBytes } from '../../src/core/bytes.ts';
 import { encodeCertificate } from '../../src/core/certificate.ts';
 import { encodeCommit } from '../../src/core/commit.ts';
 import { decodeMessage, type Message } from '../../src/core/messages.ts';
-import type { AuthorIndex, Block, Commit, CommitDigest, CommitIndex, Round } from '../../src/core/types.ts';
+import type { Block, Commit, CommitDigest, CommitIndex, PeerNumber, Round } from '../../src/core/types.ts';
 import { Certificates } from '../../src/node/certificates.ts';
+import { Epochs } from '../../src/node/epochs.ts';
 import { HistoryServer } from '../../src/node/history-server.ts';
 import type { Store } from '../../src/store/store.ts';
 import { loadKernels } from '../../src/wasm/load.ts';
@@ -16,7 +17,7 @@ import { temporaryStore } from './temporary.ts';
 const kernels = loadKernels();
 const committee = makeCommittee(kernels);
 const rounds = makeFullRounds(kernels, committee, 6);
-const PEER = 3 as AuthorIndex;
+const PEER = 3 as PeerNumber;
 
 function addBlock(store: Store, block: Block, own = false): void {
   const { round, author, digest } = block.ref;
@@ -55,7 +56,7 @@ async function setUp(certified: readonly number[] = []) {
   }
   const sent: Message[] = [];
   const clock = new ManualClock();
-  const server = new HistoryServer(store, new Certificates(store, clock), clock, committee.size, (peer, bytes) => {
+  const server = new HistoryServer(store, new Certificates(store, clock), new Epochs(store), clock, (peer, bytes) => {
     expect(peer).toBe(PEER);
     sent.push(decodeMessage(bytes));
   });
@@ -77,7 +78,7 @@ test('sends rounds in order, and no own block that was never signed', async () =
   const { store, server, sent } = await setUp();
   const header = { ...rounds[4]![0]!.header, timestampMs: 5, parents: ownFirst(committee.genesisRefs, 0) };
   addBlock(store, buildBlock(kernels, header, []), true);
-  server.serve(PEER, { kind: 'fetchRounds', fromRound: 5 as Round });
+  server.serve(PEER, { kind: 'fetchRounds', epoch: 0, fromRound: 5 as Round });
   expect(bytesOf(sent)).toHaveLength(8);
   const expected = [...rounds[4]!, ...rounds[5]!].map((block) => Buffer.from(block.bytes).toString('hex'));
   const received = bytesOf(sent).map((bytes) => bytes.toString('hex'));

@@ -22,7 +22,7 @@ function setUp(parts: Partial<JudgeParts> = {}) {
     },
     describe: ({ proposal }): ProposalData => ({ kind: 'other', body: proposal.body }),
     problemOf: () => null,
-    deadlineMs: 500,
+    deadlineMs: () => 500,
     onFailure: (error) => failures.push(error),
     ...parts,
   });

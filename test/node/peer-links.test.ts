@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import type { AuthorIndex } from '../../src/core/types.ts';
+import type { PeerNumber } from '../../src/core/types.ts';
 import { PeerLinks } from '../../src/node/peer-links.ts';
 import { MESSAGE_BYTES_MAX } from '../../src/qzmq/constants.ts';
 import type { SendResult } from '../../src/qzmq/wire.ts';
 
-const PEER = 2 as AuthorIndex;
+const PEER = 2 as PeerNumber;
 
 function setUp() {
   const sent: { to: number | 'all'; bytes: Uint8Array; kind: string | undefined }[] = [];

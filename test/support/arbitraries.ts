@@ -18,6 +18,7 @@ import type {
   Round,
   Vote,
 } from '../../src/core/types.ts';
+import type { Upgrade } from '../../src/core/upgrade.ts';
 
 const u8 = fc.integer({ min: 0, max: 0xff });
 const u16 = fc.integer({ min: 0, max: 0xffff });
@@ -118,6 +119,30 @@ export const certificateArb: fc.Arbitrary<Certificate> = fc
   .map(({ commits, entries }) => ({
     commits,
     entries: strictlyAscending(entries, (a, b) => a.fields.author - b.fields.author),
+  }));
+
+const keysArb = { publicKey: bytes(1952), ed25519Key: bytes32, gateKey: bytes32 };
+const consentArb = bytes(3309);
+export const upgradeArb: fc.Arbitrary<Upgrade> = fc
+  .record({
+    chainId: bytes32,
+    epoch: u32,
+    joins: fc.array(
+      fc.record({ name: fc.string({ unit: 'grapheme', maxLength: 8 }), stake: u64, ...keysArb, consent: consentArb }),
+      { maxLength: 1 },
+    ),
+    leaves: fc.array(u16, { maxLength: 9 }),
+    stakes: fc.array(fc.record({ author: u16, stake: u64 }), { maxLength: 5 }),
+    rotations: fc.array(fc.record({ author: u16, ...keysArb, consent: consentArb }), { maxLength: 1 }),
+    parameters: fc.option(
+      fc.record({ leadersPerRound: u16, requiredVotesPerMille: u16, openMs: u64, maxExpiryMs: u64 }),
+    ),
+  })
+  .filter(({ joins }) => joins.every(({ name }) => new TextEncoder().encode(name).length <= 64))
+  .map(({ leaves, stakes, ...upgrade }) => ({
+    ...upgrade,
+    leaves: strictlyAscending(leaves, (a, b) => a - b),
+    stakes: strictlyAscending(stakes, (a, b) => a.author - b.author),
   }));
 
 /** Sorted, without repetitions. */

@@ -7,7 +7,7 @@ import type { Input, Output, SignedRecord, Submission } from '../../src/core/io.
 import { SIGNATURE_BYTES } from '../../src/core/limits.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../src/core/messages.ts';
 import type { LocalParameters } from '../../src/core/options.ts';
-import type { AuthorIndex, Block, KeysOf, SignedBlock } from '../../src/core/types.ts';
+import type { Block, KeysOf, PeerNumber, SignedBlock } from '../../src/core/types.ts';
 import type { Kernels } from '../../src/wasm/kernels.ts';
 
 type OutputOf<Type extends Output['type']> = Extract<Output, { type: Type }>;
@@ -58,7 +58,7 @@ export class CoreDriver {
     this.core = createCore({
       kernels,
       committee,
-      self: self as AuthorIndex | null,
+      key: self === null ? null : committee.validators[self]!.publicKey,
       keysOf: options.keysOf ?? (() => ({ wellFormed: true, keys: [] })),
       modelId: new Uint8Array(32),
       ...(options.local ? { local: options.local } : {}),
@@ -104,7 +104,7 @@ export class CoreDriver {
   }
 
   tell(peer: number, message: Message): Output[] {
-    return this.feed({ type: 'message', peer: peer as AuthorIndex, bytes: encodeMessage(message) });
+    return this.feed({ type: 'message', peer: peer as PeerNumber, bytes: encodeMessage(message) });
   }
 
   deliver(block: SignedBlock, peer: number = block.ref.author): Output[] {
@@ -112,7 +112,7 @@ export class CoreDriver {
   }
 
   connect(...peers: readonly number[]): void {
-    for (const peer of peers) this.feed({ type: 'peerUp', peer: peer as AuthorIndex });
+    for (const peer of peers) this.feed({ type: 'peerUp', peer: peer as PeerNumber });
   }
 
   /** Lets time pass; the timer fires whenever it is due. */

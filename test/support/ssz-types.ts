@@ -5,6 +5,7 @@ import {
   ByteListType,
   ByteVectorType,
   ContainerType,
+  ListBasicType,
   ListCompositeType,
   UintNumberType,
 } from '@chainsafe/ssz';
@@ -21,6 +22,7 @@ import {
   type Ref,
   type Vote,
 } from '../../src/core/types.ts';
+import type { Upgrade } from '../../src/core/upgrade.ts';
 
 const u8 = new UintNumberType(1);
 const u16 = new UintNumberType(2);
@@ -106,18 +108,27 @@ export const ProofSsz = new ContainerType({
   siblings: new ListCompositeType(bytes32, 33),
 });
 
+const keys = { publicKey: new ByteVectorType(1952), ed25519Key: bytes32, gateKey: bytes32 };
+const validator = { name: new ByteListType(64), stake: u64, ...keys };
+const ParametersSsz = new ContainerType({
+  leadersPerRound: u16,
+  requiredVotesPerMille: u16,
+  openMs: u64,
+  maxExpiryMs: u64,
+});
 export const CommitteeSsz = new ContainerType({
-  validators: new ListCompositeType(
-    new ContainerType({
-      name: new ByteListType(64),
-      stake: u64,
-      publicKey: new ByteVectorType(1952),
-      ed25519Key: bytes32,
-      gateKey: bytes32,
-    }),
-    128,
-  ),
-  parameters: new ContainerType({ leadersPerRound: u16, requiredVotesPerMille: u16, openMs: u64, maxExpiryMs: u64 }),
+  validators: new ListCompositeType(new ContainerType(validator), 128),
+  parameters: ParametersSsz,
+});
+
+export const UpgradeSsz = new ContainerType({
+  chainId: bytes32,
+  epoch: u32,
+  joins: new ListCompositeType(new ContainerType({ ...validator, consent: signature }), 1),
+  leaves: new ListBasicType(u16, 128),
+  stakes: new ListCompositeType(new ContainerType({ author: u16, stake: u64 }), 128),
+  rotations: new ListCompositeType(new ContainerType({ author: u16, ...keys, consent: signature }), 1),
+  parameters: new ListCompositeType(ParametersSsz, 1),
 });
 
 export const StatusSsz = new ContainerType({
@@ -128,7 +139,8 @@ export const StatusSsz = new ContainerType({
   last: RefSsz,
 });
 export const FetchBlocksSsz = new ListCompositeType(RefSsz, 64);
-export const FetchRoundsSsz = new ContainerType({ fromRound: u32 });
+export const FetchRoundsSsz = new ContainerType({ epoch: u32, fromRound: u32 });
+export const FetchClosingSsz = new ContainerType({ epoch: u32 });
 export const FetchCommitsSsz = new ContainerType({ from: u64, count: u32 });
 export const CommitsReplySsz = new ContainerType({
   commits: new ListCompositeType(
@@ -164,5 +176,13 @@ export const proofValue = ({ certificate, decided, path }: ProposalProof) => ({
   position: path.position,
   count: path.count,
   siblings: [...path.siblings],
+});
+export const upgradeValue = ({ joins, leaves, stakes, rotations, parameters, ...place }: Upgrade) => ({
+  ...place,
+  joins: joins.map((join) => ({ ...join, name: new TextEncoder().encode(join.name) })),
+  leaves: [...leaves],
+  stakes: [...stakes],
+  rotations: [...rotations],
+  parameters: parameters === null ? [] : [parameters],
 });
 export const refsValue = (refs: readonly Ref[]) => [...refs];
