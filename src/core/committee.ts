@@ -65,7 +65,12 @@ export function committeeOf(kernels: Kernels, genesis: Genesis): Committee {
 }
 
 /** The committee of the epoch after `before`, which the commit of `origin` closed: `members` are those that it names. */
-export function committeeAfter(kernels: Kernels, before: Committee, members: Members, origin: Origin): Committee {
+export function committeeAfter(
+  kernels: Kernels,
+  before: Pick<Committee, 'epoch' | 'chainId'>,
+  members: Members,
+  origin: Origin,
+): Committee {
   return assemble(kernels, { epoch: before.epoch + 1, chainId: before.chainId }, members, origin);
 }
 

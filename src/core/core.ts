@@ -8,8 +8,10 @@
 import { isPqError, PqError } from '../errors.ts';
 import { equalBytes } from './bytes.ts';
 import type { Closing } from './chain.ts';
-import { type Committee, committeeAfter } from './committee.ts';
+import { commitDigest } from './commit.ts';
+import { type Committee, committeeAfter, committeeHash } from './committee.ts';
 import { Engine } from './engine.ts';
+import type { EpochLink } from './epoch-chain.ts';
 import type { Input, Output, SignedRecord, Submission } from './io.ts';
 import { Memory } from './memory.ts';
 import { Mempool } from './mempool.ts';
@@ -130,6 +132,8 @@ class EpochCore implements Core {
 
   #take(nowMs: number, input: Input): void {
     switch (input.type) {
+      case 'enter':
+        return this.#enter(input.link);
       case 'replay':
         this.#changeBefore(nowMs, input.record.commit.epoch);
         return this.#engine.step(nowMs, input);
@@ -256,19 +260,37 @@ class EpochCore implements Core {
   /** Puts the engine of the next epoch in the place of this one. What is owed to clients goes over with the mempool. */
   #change(nowMs: number, closing: Closing, certificate: Certificate | null): void {
     const before = this.#engine;
-    const committee = this.#next ?? this.#nextOf(closing, closing.digest!);
-    const numbers = this.#roster.learn(committee);
     this.#record = before.record ?? this.#record;
     this.#unanswered ??= before.sealing;
     this.#previous = before.committee;
-    this.#next = null;
-    this.#authors = authorsByNumber(numbers);
     this.#mempool.giveBackAll();
-    this.#out = new Outbox(numbers);
-    this.#engine = this.#newEngine(committee, before.nextToken);
-    this.#out.event({ type: 'epoch', committee, certificate });
+    this.#install(this.#next ?? this.#nextOf(closing, closing.digest!), before.nextToken, certificate);
     if (!this.#started) return;
     this.#start(nowMs, null, []);
     for (const peer of this.#up) this.#peer(nowMs, { type: 'peerUp', peer });
+  }
+
+  /** Takes up an epoch that this node was in before a restart, without what led to it. */
+  #enter({ certificate, members }: EpochLink): void {
+    const { kernels } = this.#options;
+    const commit = certificate.commits[0];
+    const { epoch, chainId } = this.committee;
+    const isOwn = commit && commit.epoch >= epoch && equalBytes(commit.chainId, chainId);
+    if (!isOwn || !equalBytes(commit.nextCommitteeHash, committeeHash(kernels, members))) {
+      throw new PqError('ENTER_LINK', 'What closed an epoch does not lead to the next one.', { epoch: commit?.epoch });
+    }
+    this.#previous = commit.epoch === epoch ? this.committee : null;
+    const { index, timestampMs } = commit;
+    const origin = { index, digest: commitDigest(kernels, commit), timestampMs };
+    this.#install(committeeAfter(kernels, commit, members, origin), this.#engine.nextToken, null);
+  }
+
+  #install(committee: Committee, firstToken: number, certificate: Certificate | null): void {
+    const numbers = this.#roster.learn(committee);
+    this.#next = null;
+    this.#authors = authorsByNumber(numbers);
+    this.#out = new Outbox(numbers);
+    this.#engine = this.#newEngine(committee, firstToken);
+    this.#out.event({ type: 'epoch', committee, certificate });
   }
 }

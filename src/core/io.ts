@@ -1,3 +1,4 @@
+import type { EpochLink } from './epoch-chain.ts';
 import type { CoreEvent } from './events.ts';
 import type { Message } from './messages.ts';
 import type { CoreSnapshot } from './snapshot.ts';
@@ -58,6 +59,11 @@ export type Input = InputOf<PeerNumber>;
 export type EngineInput = InputOf<AuthorIndex>;
 
 type InputOf<Peer> =
+  /**
+   * Before a `restore` in a later epoch than the first: what closed the one before, from the own store. One or two in order:
+   * of two, the first says whom the second's epoch was preceded by. Throws `ENTER_LINK` when it says nothing of this chain.
+   */
+  | { readonly type: 'enter'; readonly link: EpochLink }
   /**
    * Before anything else: the state after a commit, from a snapshot of this node. `blocks` are those that it names, in its
    * order; `commits` the newest ones of the own store up to its own. Throws `SNAPSHOT_…` when they do not fit.

@@ -376,4 +376,30 @@ describe('after a restart', () => {
     net.node(3).commits.splice(index - 1, 1);
     expect(() => net.node(3).start()).toThrow(expect.objectContaining({ code: 'REPLAY_EPOCH' }));
   });
+
+  test('from a snapshot of a later epoch a node goes on without what led there', () => {
+    const net = network({ local: { snapshotEvery: 2 } });
+    for (let epoch = 0; epoch < 3; epoch++) change(net, stakes(epoch));
+    for (let i = 0; i < 4; i++) expectLife(net, 20 + i);
+    const node = net.node(3);
+    const snapshot = node.snapshots.at(-1)!;
+    expect(snapshot.commit.epoch).toBe(3);
+    // The last commit of an epoch has none: nothing goes on from there.
+    for (const { commit } of node.snapshots)
+      expect(digestKey(commit.nextCommitteeHash)).toBe(digestKey(commit.committeeHash));
+    const links = [1, 2].map((epoch) => {
+      const { commit } = node.commits.find(({ commit }) => commit.epoch === epoch && differs(commit))!;
+      const next = epoch === 2 ? node.core.committee : net.committees.get(2)!;
+      return { certificate: node.certificates.get(commit.index)!, members: next };
+    });
+    node.stop();
+    node.startFrom(links, snapshot);
+    expect(epochOf(node)).toBe(3);
+    expect(node.core.roster().map(({ number }) => number)).toEqual([0, 1, 2, 3]);
+    expectLife(net, 30, node);
+    expect(() => node.startFrom([{ ...links[1]!, members: genesis }], snapshot)).toThrow(
+      expect.objectContaining({ code: 'ENTER_LINK' }),
+    );
+    expect(() => node.startFrom([], snapshot)).toThrow(expect.objectContaining({ code: 'SNAPSHOT_ORIGIN' }));
+  });
 });

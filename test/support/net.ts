@@ -6,10 +6,12 @@ import { digestKey, refKey } from '../../src/core/block.ts';
 import { utf8 } from '../../src/core/bytes.ts';
 import type { Committee } from '../../src/core/committee.ts';
 import { type Core, createCore } from '../../src/core/core.ts';
+import type { EpochLink } from '../../src/core/epoch-chain.ts';
 import type { CoreEvent } from '../../src/core/events.ts';
 import type { Execution, Input, Output, SignedRecord, Submission } from '../../src/core/io.ts';
 import { SIGNATURE_BYTES } from '../../src/core/limits.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../src/core/messages.ts';
+import type { LocalParameters } from '../../src/core/options.ts';
 import type { CoreSnapshot } from '../../src/core/snapshot.ts';
 import type {
   Block,
@@ -29,6 +31,7 @@ export interface NetOptions {
   readonly keysOf?: KeysOf;
   /** What every node's models say of a proposal, null: never anything. Approve if not given. */
   readonly judge?: (proposal: IdentifiedProposal) => number | null;
+  readonly local?: Partial<LocalParameters>;
 }
 
 /** What stands for a signature: nobody but the owner of the key makes it here. */
@@ -68,7 +71,8 @@ export class NetNode {
   #newCore(): Core {
     const { kernels, genesis, options } = this.#net;
     const keysOf = options.keysOf ?? (() => ({ wellFormed: true, keys: [] }));
-    return createCore({ kernels, committee: genesis, key: this.key, keysOf, modelId: new Uint8Array(32) });
+    const local = options.local ?? {};
+    return createCore({ kernels, committee: genesis, key: this.key, keysOf, modelId: new Uint8Array(32), local });
   }
 
   /** Starts, or starts again, from what it has stored. */
@@ -76,7 +80,24 @@ export class NetNode {
     this.core = this.#newCore();
     this.up = true;
     this.#stateRoot = new Uint8Array(32);
-    for (const { commit, refs } of this.commits) {
+    this.#replay(0);
+  }
+
+  /** As {@link start}, with a snapshot in place of what was before it. */
+  startFrom(links: readonly EpochLink[], snapshot: CoreSnapshot): void {
+    this.core = this.#newCore();
+    this.up = true;
+    this.#stateRoot = snapshot.commit.stateRoot;
+    for (const link of links) this.feed({ type: 'enter', link });
+    const { index } = snapshot.commit;
+    const commits = this.commits.slice(index - 1, index).map(({ commit }) => commit);
+    const blocks = snapshot.committed.map((ref) => this.blocks.get(refKey(ref))!);
+    this.feed({ type: 'restore', snapshot, blocks, commits });
+    this.#replay(index);
+  }
+
+  #replay(after: number): void {
+    for (const { commit, refs } of this.commits.slice(after)) {
       this.feed({ type: 'replay', record: { commit, blocks: refs.map((ref) => this.blocks.get(refKey(ref))!) } });
     }
     const certificate = this.certificates.get(this.commits.length);
@@ -175,6 +196,7 @@ export class NetNode {
 
   #note(event: CoreEvent): void {
     this.events.push(event);
+    if (event.type === 'epoch') this.#net.committees.set(event.committee.epoch, event.committee);
     if (event.type === 'certified') this.certificates.set(event.index, event.certificate);
     if (event.type === 'executed') for (const { id } of event.decisions) this.pending.delete(digestKey(id));
     if (event.type === 'lapsed') this.pending.delete(digestKey(event.id));
@@ -234,6 +256,8 @@ export class Net {
   readonly genesis: Committee;
   readonly options: NetOptions;
   readonly nodes: NetNode[] = [];
+  /** By epoch. */
+  readonly committees = new Map<number, Committee>();
   nowMs: number;
   /** True for a message that does not arrive. */
   lost: (from: NetNode, to: NetNode, message: Message) => boolean = () => false;
