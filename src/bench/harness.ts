@@ -70,15 +70,34 @@ export function checksum(values: Iterable<number>): number {
   return hash >>> 0;
 }
 
-/** Measures one row. Throws `BENCH_CHECKSUM` when two columns disagree: then a figure would mean nothing. */
-export function measure(spec: RowSpec, effort: Effort): Row {
-  const libraries = Object.entries(spec.libraries ?? {});
-  const installed = libraries.filter((entry): entry is [string, () => Column] => entry[1] !== null);
-  const columns = [...Object.entries(spec.columns), ...installed].map(([name, make]) => ({ name, column: make() }));
+interface NamedColumn {
+  readonly name: string;
+  readonly column: Column;
+}
+
+/** Makes the columns that can be measured here. */
+function columnsOf(spec: RowSpec): NamedColumn[] {
+  const all = Object.entries({ ...spec.columns, ...spec.libraries });
+  return all.flatMap(([name, make]) => (make === null ? [] : [{ name, column: make() }]));
+}
+
+/**
+ * Runs every column once; returns the checksum that they share. Throws `BENCH_CHECKSUM` when two disagree: then a figure
+ * would mean nothing.
+ */
+export function agree(spec: RowSpec, columns: readonly NamedColumn[] = columnsOf(spec)): string {
   const sums = columns.map(({ column }) => runOnce(column).result);
-  for (const [i, sum] of sums.entries()) {
-    if (sum !== sums[0]) refuseSums(spec, [columns[0]!.name, columns[i]!.name], [sums[0]!, sum]);
-  }
+  const other = sums.findIndex((sum) => sum !== sums[0]);
+  if (other < 0) return String(sums[0]);
+  const [first, second] = [columns[0]!.name, columns[other]!.name];
+  const what = `${spec.name}: ${first} computed ${sums[0]}, ${second} ${sums[other]}; one of them is wrong`;
+  throw new PqError('BENCH_CHECKSUM', what, { name: spec.name, params: spec.params, columns: [first, second] });
+}
+
+/** Measures one row. Throws `BENCH_CHECKSUM`. */
+export function measure(spec: RowSpec, effort: Effort): Row {
+  const columns = columnsOf(spec);
+  const checksum = agree(spec, columns);
   const times = sample(
     columns.map(({ column }) => column),
     effort,
@@ -89,8 +108,8 @@ export function measure(spec: RowSpec, effort: Effort): Row {
     params: spec.params,
     unit: `µs per ${spec.operation}`,
     ...medians(columns.map(({ name }, i) => [name, perOperation[i]!])),
-    checksum: String(sums[0]),
-    libraries: libraries.map(([name]) => name),
+    checksum,
+    libraries: Object.keys(spec.libraries ?? {}),
     targets: spec.targets ?? {},
   };
 }
@@ -103,11 +122,6 @@ export function medians(columns: readonly (readonly [string, readonly number[]])
       columns.map(([name, samples]) => [name, [percentile(samples, 0.1), percentile(samples, 0.9)]]),
     ),
   };
-}
-
-function refuseSums({ name, params }: RowSpec, columns: readonly string[], sums: readonly (number | string)[]): never {
-  const what = `${name}: ${columns[0]} computed ${sums[0]}, ${columns[1]} ${sums[1]}; one of them is wrong`;
-  throw new PqError('BENCH_CHECKSUM', what, { name, params, columns, sums });
 }
 
 /** Samples of all columns in turn: nanoseconds per run of each. */

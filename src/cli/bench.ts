@@ -42,7 +42,7 @@ async function runBench(options: BenchOptions): Promise<ExitCode> {
   const groups = [];
   for await (const group of measureGroups([...KERNEL_GROUPS, NETWORK_GROUP], selection)) {
     terminal.clearStatus();
-    printGroup(terminal, group);
+    printGroup(terminal, group, process.stdout.columns ?? Number.POSITIVE_INFINITY);
     groups.push(group);
   }
   if (groups.length === 0)

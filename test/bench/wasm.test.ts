@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Column, measure, QUICK, type Row, type RowSpec } from '../../src/bench/harness.ts';
+import { agree, type Column, measure, QUICK, type Row, type RowSpec } from '../../src/bench/harness.ts';
 import { markdown } from '../../src/bench/markdown.ts';
 import { bestLibrary, columnsOf, ratioOf, report, targetsOf } from '../../src/bench/report.ts';
 import { type Group, KERNEL_GROUPS, labelOf, measureGroups } from '../../src/bench/wasm.ts';
@@ -95,6 +95,13 @@ describe('the benchmark of the core', () => {
         kernel,
       ).toBe(true);
   });
+
+  it.each(specs.filter((spec) => 'columns' in spec).map((spec) => [labelOf(spec), spec] as const))(
+    'computes the same in every column: %s',
+    (_, spec) => {
+      expect(agree(spec)).not.toBe('');
+    },
+  );
 
   it('has targets of columns that there are only', () => {
     for (const spec of specs) {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Row } from '../../src/bench/harness.ts';
 import { errorLine, exitCodeOf, UsageError } from '../../src/cli/exit.ts';
+import { printGroup } from '../../src/cli/ui/benchmark.ts';
 import { bytes, confidence, duration, percent, plural } from '../../src/cli/ui/format.ts';
 import { PhasePrinter, type Telling } from '../../src/cli/ui/phases.ts';
 import { table } from '../../src/cli/ui/table.ts';
@@ -223,5 +225,40 @@ describe('the phases', () => {
     expect(tell(events, { kind: 'sample', gapMs: 500 }).text).toBe(
       'FATAL STATE_FORK: no·[2J\nEQUIVOCATION: node 4 signed two blocks of round 9\nnode 2 is gone\n',
     );
+  });
+});
+
+describe('a benchmark', () => {
+  const rows = [32, 512].map((bytes) => ({
+    name: 'hash',
+    params: { bytes },
+    unit: 'µs per hash',
+    values: { twin: 10, simd: 2, noble: 12 },
+    spread: { twin: [9, 11], simd: [2, 2], noble: [12, 12] },
+    libraries: ['hash-wasm', 'noble'],
+    targets: {},
+  })) satisfies Row[];
+
+  it('is a table where there is room, with figures below their columns', () => {
+    const recorder = new Recorder();
+    printGroup(new Terminal(recorder, {}), { title: 'Hashes', rows }, 100);
+    expect(recorder.text.split('\n').slice(0, 4)).toEqual([
+      'Hashes',
+      '                 twin  simd  hash-wasm  noble  twin/simd  library/simd',
+      'hash  bytes 32   10.0  2.00        not   12.0       5.0×    noble 6.0×',
+      '  µs per hash    ±10%   ±0%  installed    ±0%',
+    ]);
+  });
+
+  it('goes row by row in a narrow terminal', () => {
+    const recorder = new Recorder();
+    printGroup(new Terminal(recorder, {}), { title: 'Hashes', rows }, 60);
+    const lines = recorder.text.split('\n');
+    expect(lines.slice(1, 4)).toEqual([
+      'hash  bytes 32, µs per hash',
+      '  twin 10.0 ±10%  simd 2.00 ±0%  hash-wasm not installed',
+      '  noble 12.0 ±0%  twin/simd 5.0×  library/simd noble 6.0×',
+    ]);
+    expect(lines.every((line) => line.length <= 60)).toBe(true);
   });
 });
