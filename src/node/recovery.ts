@@ -26,6 +26,8 @@ export interface RecoveryParts {
   readonly closingOf: Epochs['closing'];
   /** Null: this node has none and must not sign. */
   readonly record: SignedRecord | null;
+  /** What was acknowledged and not decided: told before the core starts, which may find that some of it ran out meanwhile. */
+  readonly owe: (pending: readonly IdentifiedProposal[]) => void;
 }
 
 export interface Recovered {
@@ -33,7 +35,7 @@ export interface Recovered {
   /** Blocks that no stored commit holds. */
   readonly blocks: number;
   /** Proposals that were acknowledged and not decided. */
-  readonly pending: readonly IdentifiedProposal[];
+  readonly pending: number;
 }
 
 /**
@@ -41,7 +43,7 @@ export interface Recovered {
  * `STORE_INCOMPLETE` when the store misses a block of a commit or the digest of a recomputed commit is another one.
  */
 export async function recover(parts: RecoveryParts): Promise<Recovered> {
-  const { kernels, store, post, record } = parts;
+  const { kernels, store, post, record, owe } = parts;
   const committed = await replayCommits(parts);
   const blocks: SignedBlock[] = [];
   const { gcRound, epoch } = parts.core.status();
@@ -53,9 +55,10 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
   }
   post({ type: 'reload', blocks });
   const pending = identifyProposals(kernels, store.pendingProposals());
+  owe(pending);
   const submissions = pending.map((proposal) => ({ proposal }));
   post({ type: 'start', record, unsigned: unsignedOf(parts), pending: submissions });
-  return { commits: store.lastCommitIndex, blocks: blocks.length, pending };
+  return { commits: store.lastCommitIndex, blocks: blocks.length, pending: pending.length };
 }
 
 /** Returns the digests of the committed blocks of the last epoch that can be above gcRound. */

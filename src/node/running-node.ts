@@ -158,10 +158,10 @@ export class RunningNode implements Node, ClientBackend {
       post,
       closingOf: (epoch) => this.#epochs.closing(epoch),
       record: record.read(),
+      owe: (proposals) => this.#admission.resume(proposals),
     });
     if (this.#fatal !== undefined) throw this.#fatal;
-    this.#admission.resume(pending);
-    const message = `Recovered ${commits} commits, ${blocks} blocks after them and ${pending.length} proposals.`;
+    const message = `Recovered ${commits} commits, ${blocks} blocks after them and ${pending} proposals.`;
     log({ level: 'info', code: 'RECOVERED', message });
   }
 
