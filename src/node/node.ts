@@ -55,7 +55,8 @@ export interface Node {
   readonly exited: Promise<0 | 1>;
   /**
    * Takes proposals (canonical encodings), one answer each, in order. A taken one is in the log: it will be decided or
-   * expire, also over restarts. Codes: see `Admission`. Rejects with `NODE_STOPPED` or a code of the store.
+   * expire, also over restarts. Codes: see `Admission`, and `NODE_NOT_SIGNING`.
+   * Rejects with `NODE_STOPPED` or a code of the store.
    */
   submit(proposals: readonly Uint8Array[]): Promise<SubmitResult[]>;
   /** What is known of a proposal, of any node. */

@@ -36,6 +36,11 @@ export class Sealer {
     this.#parts = parts;
   }
 
+  /** False for a node that follows and never signs, and once something went wrong: what it takes goes into no block. */
+  get maySign(): boolean {
+    return this.#parts.record !== null && !this.#stopped;
+  }
+
   /** Signs `block`; the answer comes through `onSealed` or `onFailed`. A second call before the answer is refused. */
   seal(block: Block, record: SignedRecord): void {
     if (this.#stopped) return;

@@ -19,7 +19,7 @@ import type { LogLine } from '../../src/node/log.ts';
 import { startNode } from '../../src/node/node.ts';
 import { createSignedRecord, openSignedRecord } from '../../src/store/signed-record.ts';
 import { temporaryDirectory } from './temporary.ts';
-import { seedOf, testGenesis } from './test-validator.ts';
+import { proposalOf, seedOf, testGenesis } from './test-validator.ts';
 
 const PASSWORD = 'correct horse';
 
@@ -83,11 +83,12 @@ test('a stranger to the committee and models that may take too long are refused'
   await expect(startNode(slow)).rejects.toMatchObject({ code: 'CONFIG_TIMEOUT_PHASE' });
 });
 
-test('without its last-signed record a node starts, says so, and signs nothing', async () => {
+test('without its last-signed record a node starts, says so, signs nothing, and takes nothing that it could not propose', async () => {
   const home = temporaryDirectory();
   const log: LogLine[] = [];
   const node = await startNode(options(home, log));
   expect(log.map(({ code }) => code)).toContain('SIGNED_RECORD_MISSING');
+  expect(await node.submit([proposalOf(1)])).toMatchObject([{ taken: false, code: 'NODE_NOT_SIGNING' }]);
   expect(node.stats().blocksEmitted).toBe(0);
   await node.stop();
 });
