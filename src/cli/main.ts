@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   node: async () => (await import('./node.ts')).addNodeCommand,
   client: async () => (await import('./client.ts')).addClientCommand,
   testnet: async () => (await import('./testnet.ts')).addTestnetCommand,
+  sim: async () => (await import('./sim.ts')).addSimCommand,
   verify: async () => (await import('./verify.ts')).addVerifyCommand,
   bench: async () => (await import('./bench.ts')).addBenchCommand,
   version: async () => (await import('./version.ts')).addVersionCommand,

@@ -8,6 +8,13 @@ export class SeededRandom {
     for (let i = 0; i < 8; i++) this.next();
   }
 
+  /** Another generator, so that what draws from it does not move what draws from this one. */
+  fork(name: string): SeededRandom {
+    let seed = this.#state;
+    for (const char of name) seed = Math.imul(seed ^ char.charCodeAt(0), 0x01000193);
+    return new SeededRandom(seed >>> 0);
+  }
+
   /** 0 ≤ x < 1. */
   next(): number {
     let x = this.#state;
@@ -26,6 +33,10 @@ export class SeededRandom {
   /** A number between the two. */
   between(low: number, high: number): number {
     return low + this.next() * (high - low);
+  }
+
+  pick<Item>(items: readonly Item[]): Item {
+    return items[this.below(items.length)] as Item;
   }
 
   chance(probability: number): boolean {

@@ -1,288 +1,238 @@
 /**
- * The simulator: whole networks of real cores on a virtual clock, from a seed. After every step it checks agreement,
- * single signing and single decisions; at the end, that everything submitted was decided.
+ * The simulator: networks of whole nodes in one process, on a virtual clock, from a seed. After every step it checks what
+ * must always hold (`invariants.ts`); at the end, that everything was decided, that everybody knows, and that it is quiet.
  */
-import { digestKey } from '../core/block.ts';
-import { concatBytes, equalBytes, utf8 } from '../core/bytes.ts';
-import { committeeOf } from '../core/committee.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { leaderSchedule } from '../core/committee.ts';
 import type { CoreEvent } from '../core/events.ts';
-import { DEFAULT_PARAMETERS, parseGenesis } from '../core/genesis.ts';
-import type { Submission } from '../core/io.ts';
-import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../core/limits.ts';
-import { encodeProposal, identifyProposal } from '../core/proposal.ts';
-import type { AuthorIndex, PeerNumber, Proposal, ProposalKeys } from '../core/types.ts';
+import { createApplication } from '../node/applications.ts';
 import type { Kernels } from '../wasm/kernels.ts';
 import { Adversary } from './byzantine.ts';
-import { VirtualClock } from './clock.ts';
-import { SimNode, type SimWorld } from './node.ts';
-import { Properties } from './properties.ts';
-import { SeededRandom } from './random.ts';
-import type { Scenario } from './scenario.ts';
+import { Clients } from './clients.ts';
+import { Invariants } from './invariants.ts';
+import { SimNetwork } from './network.ts';
+import type { SimReport } from './report.ts';
+import type { Settings } from './settings.ts';
+import { Stage } from './stage.ts';
+import { SimValidator, type Watcher } from './validator.ts';
+import { SimWorld, START_MS } from './world.ts';
 
-const START_MS = 1_700_000_000_000;
-/** Byzantine validators that flood send one piece of junk to everybody this often. */
-const FLOOD_EVERY_MS = 5;
+/** Byzantine validators send one piece of junk to everybody this often, if they are of that kind. */
+const JUNK_EVERY_MS = 5;
+/** How often a run that is done but for its end looks whether it is. */
+const LOOK_EVERY_MS = 50;
+/** After this no block is made any more. */
+const LAST_WORDS_MS = 3_000;
+/** It is quiet when nothing is said for so long; a few such windows may pass before. */
+const QUIET_MS = 30_000;
+const QUIET_WINDOWS_MAX = 10;
 
-/** What a run did. */
-export interface SimReport {
+export interface SimulationOptions {
+  readonly kernels: Kernels;
+  readonly scenario: string;
   readonly seed: number;
-  readonly commits: number;
-  readonly blocks: number;
-  readonly certified: number;
-  readonly decisions: Readonly<Record<string, number>>;
-  readonly messages: number;
-  readonly lost: number;
-  readonly crashes: number;
-  /** Ranges of commits that nodes far behind took over. */
-  readonly synced: number;
-  /** What honest validators saw of the others. */
-  readonly equivocations: number;
-  readonly refused: number;
-  readonly virtualMs: number;
+  readonly settings: Settings;
+  /** Told what happens, line by line. */
+  readonly note?: (line: string) => void;
+  /** Told of everything that honest validators report, for measurements. */
+  readonly observe?: (validator: number, event: CoreEvent, elapsedMs: number) => void;
 }
 
-export class Simulation implements SimWorld {
-  readonly clock = new VirtualClock(START_MS);
-  readonly random: SeededRandom;
-  readonly scenario: Scenario;
-  readonly kernels: Kernels;
-  readonly committee;
-  readonly nodes: SimNode[];
+export class Simulation implements Watcher {
+  readonly world: SimWorld;
+  readonly invariants: Invariants;
+  readonly validators: readonly SimValidator[];
+  readonly #options: SimulationOptions;
+  readonly #network: SimNetwork;
+  readonly #clients: Clients;
+  readonly #stage: Stage;
   readonly #adversaries = new Map<number, Adversary>();
-  readonly #seed: number;
-  readonly #cut = new Set<number>();
-  readonly #properties: Properties;
-  readonly #submitted = new Set<string>();
-  readonly #lapsed = new Set<string>();
-  #blocks = 0;
-  #messages = 0;
-  #lost = 0;
-  #crashes = 0;
-  #synced = 0;
-  #equivocations = 0;
-  #refused = 0;
+  readonly #work = new Set<Promise<void>>();
 
-  constructor(kernels: Kernels, seed: number, scenario: Scenario) {
-    this.kernels = kernels;
-    this.scenario = scenario;
-    this.#seed = seed;
-    this.random = new SeededRandom(seed);
-    const key = (fill: number, bytes: number) => fill.toString(16).padStart(2, '0').repeat(bytes);
-    const genesis = parseGenesis({
-      version: 1,
-      chainName: 'simulated',
-      timeMs: START_MS,
-      validators: Array.from({ length: scenario.validators }, (_, i) => ({
-        name: `v${i}`,
-        stake: scenario.stakes?.[i] ?? 1,
-        publicKey: key(i, PUBLIC_KEY_BYTES),
-        ed25519Key: key(i, 32),
-        gateKey: key(i, 32),
-      })),
-      parameters: { ...DEFAULT_PARAMETERS, leadersPerRound: scenario.leadersPerRound },
-      application: { name: 'kv', state: {} },
+  constructor(options: SimulationOptions) {
+    const { kernels, seed, settings, note } = options;
+    this.#options = options;
+    const world = new SimWorld(kernels, seed, settings, note);
+    this.world = world;
+    this.invariants = new Invariants(world, createApplication(world.genesis, world.kernels).keysOf);
+    this.#network = new SimNetwork(world);
+    this.#clients = new Clients(world, this.invariants);
+    const first = settings.validators - settings.byzantine.length;
+    this.validators = world.committee.validators.map(({ index }) => {
+      const lies = settings.byzantine[index - first]?.includes('votes') ?? false;
+      return new SimValidator({ world, network: this.#network, watcher: this, index, lies });
     });
-    this.committee = committeeOf(kernels, genesis);
-    this.#properties = new Properties(seed, this.committee, this.keysOf);
-    this.nodes = this.committee.validators.map(({ index }) => new SimNode(this, index));
-    for (const [i, behaviours] of scenario.byzantine.entries()) {
-      const index = (scenario.validators - 1 - i) as AuthorIndex;
-      this.#adversaries.set(index, new Adversary(this, index, behaviours));
-    }
+    for (const [i, behaviours] of settings.byzantine.entries()) this.#corrupt(first + i, behaviours);
+    this.#stage = new Stage({
+      world,
+      network: this.#network,
+      clients: this.#clients,
+      validators: this.validators,
+      honest: this.honest,
+      wait: (work) => this.#wait(work),
+    });
   }
 
-  /** The conflict key is the body's first 32 bytes. */
-  readonly keysOf = (proposal: Proposal): ProposalKeys =>
-    proposal.body.length < 32 ? { wellFormed: false } : { wellFormed: true, keys: [proposal.body.subarray(0, 32)] };
+  get honest(): readonly SimValidator[] {
+    return this.validators.filter(({ index }) => !this.#adversaries.has(index));
+  }
 
-  /** Runs the whole scenario. Throws `SIM_…` when a property does not hold; the message names the seed. */
-  run(): SimReport {
-    for (const node of this.nodes) node.start();
-    this.#connectAll();
-    this.#schedule();
-    const { hostileMs, settleMs } = this.scenario;
-    while (this.clock.step(START_MS + hostileMs));
-    this.#cut.clear();
-    for (const node of this.nodes) if (!node.up) this.#restart(node);
-    this.#connectAll();
-    // Silence is the sign that all is done: nobody has a reason to speak, and no timer is armed. It is asked of the honest.
-    while (this.clock.pending > 0 && this.clock.step(START_MS + hostileMs + settleMs / 2));
-    for (const index of this.#adversaries.keys()) this.nodes[index]?.crash();
-    while (this.clock.pending > 0 && this.clock.step(START_MS + hostileMs + settleMs));
-    this.#checkEnd();
+  /** Runs all of it. Throws `SIM_…` when something does not hold. */
+  async run(): Promise<SimReport> {
+    const { hostileMs, settleMs } = this.world.settings;
+    for (const validator of this.validators) this.#wait(validator.start());
+    this.#stage.schedule();
+    this.#scheduleJunk();
+    await this.#runUntil(hostileMs);
+    this.world.note('the network is timely from now on');
+    this.#network.heal();
+    for (const validator of this.validators) {
+      validator.life.thaw();
+      validator.disk.failsNext = false;
+      this.#stage.start(validator);
+    }
+    const endMs = hostileMs + settleMs;
+    while (!this.#isDone() && this.world.elapsedMs < endMs) await this.#runUntil(this.world.elapsedMs + LOOK_EVERY_MS);
+    this.#checkDone();
+    await this.#checkQuiet();
+    await this.#checkMemory();
     return this.#report();
   }
 
-  get honest(): SimNode[] {
-    return this.nodes.filter(({ index }) => !this.#adversaries.has(index));
+  observed(validator: number, event: CoreEvent): void {
+    const adversary = this.#adversaries.get(validator);
+    if (adversary) return adversary.observed(event);
+    const { counters } = this.world;
+    if (event.type === 'equivocation') counters.equivocations += 1;
+    if (event.type === 'refused') counters.refused += 1;
+    if (event.type === 'synced') counters.synced += 1;
+    if (event.type === 'accepted') counters.blocks += 1;
+    this.#options.observe?.(validator, event, this.world.elapsedMs);
+    this.invariants.observed(validator, event);
   }
 
-  send(from: number, to: number, bytes: Uint8Array): void {
-    const adversary = this.#adversaries.get(from);
-    for (const sent of adversary ? adversary.twist(to, bytes) : [bytes]) this.#transmit(from, to, sent);
+  async signing(validator: SimValidator, digest: Uint8Array): Promise<void> {
+    this.world.counters.signatures += 1;
+    if (!this.#adversaries.has(validator.index)) await this.invariants.signing(validator, digest);
   }
 
-  #transmit(from: number, to: number, bytes: Uint8Array): void {
-    this.#messages += 1;
-    const { outage } = this.scenario;
-    const sinceMs = this.clock.nowMs - START_MS - (outage?.fromMs ?? 0);
-    if (outage && sinceMs >= 0 && sinceMs < outage.ms) {
-      this.#lost += 1;
-      return;
-    }
-    const hostile = this.clock.nowMs < START_MS + this.scenario.hostileMs;
-    if (this.#cut.has(from) !== this.#cut.has(to) || (hostile && this.random.chance(this.scenario.loss))) {
-      this.#lost += 1;
-      return;
-    }
-    const copies = hostile && this.random.chance(this.scenario.duplication) ? 2 : 1;
-    const [low, high] = hostile ? this.scenario.delayMs : [1, 5];
-    const lateMs = from === 0 ? this.scenario.lateMs : 0;
-    for (let i = 0; i < copies; i++) {
-      this.clock.after(lateMs + this.random.between(low, high), () => this.#arrive(from, to, bytes, 1));
-    }
+  started(validator: SimValidator): void {
+    if (this.#adversaries.has(validator.index)) return;
+    this.invariants.started(validator.index);
+    this.#clients.returnTo(validator);
   }
 
-  #arrive(from: number, to: number, bytes: Uint8Array, tries: number): void {
-    const node = this.nodes[to];
-    if (!node) return;
-    if (this.#adversaries.get(to)?.isEarly(bytes, node.core.status().round)) {
-      if (tries < 20) this.clock.after(20 * tries, () => this.#arrive(from, to, bytes, tries + 1));
-      return;
-    }
-    node.input({ type: 'message', peer: from as PeerNumber, bytes });
+  failed(validator: number, code: string, message: string): void {
+    if (!this.#adversaries.has(validator)) this.invariants.fail('SIM_NODE_FAILED', { validator, said: code, message });
   }
 
-  /** Stands in for ML-DSA: a hash that only this simulation makes. */
-  sign(author: number, digest: Uint8Array): Uint8Array {
-    const tag = this.kernels.sha3_256(utf8(`${this.#seed}/${author}`), digest);
-    const signature = new Uint8Array(SIGNATURE_BYTES);
-    signature.set(tag);
-    return signature;
-  }
-  verify(author: number, digest: Uint8Array, signature: Uint8Array): boolean {
-    return equalBytes(this.sign(author, digest), signature);
-  }
-
-  signing(node: number, round: number, digest: string): void {
-    if (!this.#adversaries.has(node)) this.#properties.signing(node, round, digest);
+  #corrupt(index: number, behaviours: Settings['byzantine'][number]): void {
+    const { world } = this;
+    const { leaders } = leaderSchedule(world.kernels, world.committee);
+    const validator = this.validators[index]!;
+    const adversary = new Adversary(world, validator.index, behaviours, leaders);
+    this.#adversaries.set(index, adversary);
+    this.#network.twist(
+      index,
+      (to, bytes) => adversary.twist(to, bytes),
+      (bytes) => adversary.hears(bytes),
+    );
   }
 
-  observed(node: number, event: CoreEvent): void {
-    if (this.#adversaries.has(node)) return;
-    if (event.type === 'equivocation') this.#equivocations += 1;
-    if (event.type === 'refused') this.#refused += 1;
-    if (event.type === 'alarm') this.#properties.fail('SIM_ALARM', { node, code: event.code });
-    if (event.type === 'accepted') this.#blocks += 1;
-    if (event.type === 'synced') this.#synced += 1;
-    if (event.type === 'lapsed') this.#lapsed.add(digestKey(event.id));
-    if (event.type === 'committed') this.#properties.committed(node, event);
-    if (event.type === 'executed') this.#properties.executed(node, event);
-  }
-
-  #connectAll(): void {
-    for (const a of this.nodes) {
-      for (const b of this.nodes) {
-        if (a !== b && a.up && b.up) a.input({ type: 'peerUp', peer: b.number });
+  #scheduleJunk(): void {
+    if (this.#adversaries.size === 0) return;
+    this.#stage.every(JUNK_EVERY_MS, () => {
+      for (const [index, adversary] of this.#adversaries) {
+        const junk = adversary.junk();
+        if (!junk) continue;
+        this.world.counters.junk += 1;
+        for (const { index: to } of this.honest) this.#network.transmit(index, to, junk);
       }
-    }
+    });
   }
 
-  #restart(node: SimNode): void {
-    node.start();
-    for (const other of this.nodes) {
-      if (other === node || !other.up) continue;
-      other.input({ type: 'peerUp', peer: node.number });
-      node.input({ type: 'peerUp', peer: other.number });
-    }
+  #wait(work: Promise<void>): void {
+    const done = work.finally(() => this.#work.delete(done));
+    this.#work.add(done);
   }
 
-  #schedule(): void {
-    const { scenario, random, clock } = this;
-    const withinHostile = () => START_MS + random.below(scenario.hostileMs);
-    for (let i = 0; i < scenario.proposals; i++) {
-      const key = this.kernels.sha3_256(utf8(`key/${this.#seed}/${i}`));
-      clock.at(withinHostile(), () => this.#submit(key, i));
-      if (random.chance(scenario.doubleSpends))
-        clock.at(withinHostile(), () => this.#submit(key, i + scenario.proposals));
-    }
-    for (let i = 0; i < scenario.crashes; i++) {
-      const atMs = withinHostile();
-      const node = this.nodes[random.below(this.nodes.length)] as SimNode;
-      clock.at(atMs, () => {
-        if (!node.up) return;
-        this.#crashes += 1;
-        node.crash();
-        clock.after(random.between(...scenario.crashMs), () => {
-          if (!node.up) this.#restart(node);
-        });
-      });
-    }
-    for (const [index, adversary] of this.#adversaries) {
-      for (let atMs = 0; atMs < scenario.hostileMs; atMs += FLOOD_EVERY_MS) {
-        clock.at(START_MS + atMs, () => {
-          const junk = adversary.flood();
-          if (junk) for (const node of this.honest) this.#transmit(index, node.index, junk);
-        });
-      }
-    }
-    for (let i = 0; i < scenario.partitions; i++) {
-      clock.at(withinHostile(), () => {
-        this.#cut.clear();
-        for (const { index } of this.nodes) if (random.chance(0.4)) this.#cut.add(index);
-        clock.after(random.between(100, 1_500), () => this.#cut.clear());
-      });
-    }
+  /** Steps until this time since the start; what a step begins at once, in promises too, is done before the next. */
+  async #runUntil(elapsedMs: number): Promise<void> {
+    do {
+      await nextTurn();
+      while (this.#work.size > 0) await Promise.all(this.#work);
+      this.invariants.raise();
+    } while (this.world.clock.step(START_MS + elapsedMs));
   }
 
-  #submit(key: Uint8Array, n: number): void {
-    const proposal: Proposal = {
-      version: 1,
-      kind: 1,
-      expiryMs: Math.floor(this.clock.nowMs) + 30_000,
-      sender: new Uint8Array(0),
-      body: concatBytes(key, utf8(String(n))),
-      signature: new Uint8Array(0),
-    };
-    const submission: Submission = { proposal: identifyProposal(this.kernels, encodeProposal(proposal)) };
-    const up = this.honest.filter((node) => node.up);
-    const node = up[this.random.below(up.length)];
-    if (!node) return;
-    this.#submitted.add(digestKey(submission.proposal.id));
-    node.submit(submission);
+  /** Everything acknowledged is final, and every honest validator executed and certified everything that was decided. */
+  #isDone(): boolean {
+    return this.#clients.waiting === 0 && this.#behind().length === 0;
   }
 
-  /** Liveness: everything was decided, everybody executed everything, everything is certified, and it is quiet. */
-  #checkEnd(): void {
-    const undecided = [...this.#submitted].filter((key) => !this.#properties.isDecided(key) && !this.#lapsed.has(key));
-    if (undecided.length > 0)
-      this.#properties.fail('SIM_UNDECIDED', {
-        count: undecided.length,
-        status: this.nodes.map((n) => n.core.status()),
-      });
-    const last = this.#properties.decisiveIndex;
-    for (const node of this.honest) {
-      const { executedIndex, certifiedIndex } = node.core.status();
-      if (executedIndex < last || certifiedIndex < last)
-        this.#properties.fail('SIM_BEHIND', { node: node.index, executedIndex, certifiedIndex, last });
+  #behind(): unknown[] {
+    const last = this.invariants.decisiveIndex;
+    return this.honest
+      .map(({ index, node }) => ({ index, status: node?.status() }))
+      .filter(({ status }) => !status || status.commitIndex < last || status.certifiedIndex < last);
+  }
+
+  #checkDone(): void {
+    const behind = this.#behind();
+    if (this.#clients.waiting > 0) {
+      this.invariants.fail('SIM_UNDECIDED', { waiting: this.#clients.describeWaiting(), behind });
     }
-    if (this.clock.pending > 0) this.#properties.fail('SIM_NOT_QUIET', { pending: this.clock.pending });
+    if (behind.length > 0) this.invariants.fail('SIM_BEHIND', { last: this.invariants.decisiveIndex, behind });
+    this.#clients.checkLapsed();
+    const expired = [...this.invariants.decided].filter(({ decision }) => decision === 'EXPIRED').length;
+    if (this.world.settings.nothingExpires && expired > 0) this.invariants.fail('SIM_EXPIRED', { expired });
+    this.invariants.raise();
+  }
+
+  /**
+   * Nobody has a reason to speak any more: no block is made from now on, and what a liar made others ask for in vain is given
+   * up in the end. It is asked of the honest, so the others are gone by then.
+   */
+  async #checkQuiet(): Promise<void> {
+    const { counters } = this.world;
+    for (const index of this.#adversaries.keys()) this.validators[index]?.crash('kill');
+    await this.#runUntil(this.world.elapsedMs + LAST_WORDS_MS);
+    const signatures = counters.signatures;
+    let messages = 0;
+    for (let windows = 0; windows < QUIET_WINDOWS_MAX; windows++) {
+      const before = counters.messages;
+      await this.#runUntil(this.world.elapsedMs + QUIET_MS);
+      messages = counters.messages - before;
+      if (messages === 0) break;
+    }
+    if (counters.signatures > signatures)
+      this.invariants.fail('SIM_NOT_SILENT', { made: counters.signatures - signatures });
+    if (messages > 0) this.invariants.fail('SIM_NOT_QUIET', { messages });
+    this.invariants.raise();
+  }
+
+  /** Power is lost everywhere once more: what clients were told must still be there, at every validator by itself. */
+  async #checkMemory(): Promise<void> {
+    for (const validator of this.honest) validator.crash('power');
+    for (const validator of this.honest) this.#wait(validator.start());
+    await this.#runUntil(this.world.elapsedMs);
+    this.invariants.raise();
   }
 
   #report(): SimReport {
+    const { scenario, seed, settings } = this.#options;
+    const decisions: Record<string, number> = { APPROVED: 0, REJECTED: 0, CONFLICT: 0, EXPIRED: 0 };
+    for (const { decision } of this.invariants.decided) decisions[decision]! += 1;
     return {
-      seed: this.#seed,
-      commits: this.#properties.commits,
-      blocks: this.#blocks,
-      certified: Math.min(...this.honest.map((node) => node.core.status().certifiedIndex)),
-      decisions: this.#properties.decisions,
-      messages: this.#messages,
-      lost: this.#lost,
-      crashes: this.#crashes,
-      synced: this.#synced,
-      equivocations: this.#equivocations,
-      refused: this.#refused,
-      virtualMs: this.clock.nowMs - START_MS,
+      scenario,
+      seed,
+      validators: settings.validators,
+      commits: this.invariants.commits,
+      digest: this.invariants.lastDigest,
+      acknowledged: this.#clients.acknowledged,
+      decisions,
+      counters: { ...this.world.counters },
+      virtualMs: this.world.elapsedMs,
     };
   }
 }

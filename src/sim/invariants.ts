@@ -1,0 +1,194 @@
+/**
+ * What must hold after every step of every run, whatever happens. Knows nothing of how the node works: only what honest
+ * validators say and sign, and the rules once more (`order-oracle.ts`, `decision-oracle.ts`).
+ */
+import { readPayment, TRANSFER_KIND } from '../app/payments-format.ts';
+import { decodeBlock, digestKey, refKey } from '../core/block.ts';
+import { equalBytes, toHex } from '../core/bytes.ts';
+import type { CoreEvent } from '../core/events.ts';
+import type { AcceptedBlock, Decision, IdentifiedProposal, KeysOf } from '../core/types.ts';
+import { PqError } from '../errors.ts';
+import { DecisionOracle } from './decision-oracle.ts';
+import { OrderOracle } from './order-oracle.ts';
+import type { SimValidator } from './validator.ts';
+import type { SimWorld } from './world.ts';
+
+type EventOf<Type extends CoreEvent['type']> = Extract<CoreEvent, { type: Type }>;
+
+/** What the first to order a commit made of it: everybody else must come to the same. */
+interface Agreed {
+  readonly blocks: readonly string[];
+  readonly decisions: string;
+}
+
+export class Invariants {
+  readonly #world: SimWorld;
+  readonly #stakes: readonly number[];
+  readonly #quorum: number;
+  readonly #order: OrderOracle;
+  readonly #decisions: DecisionOracle;
+  readonly #agreed: Agreed[] = [];
+  readonly #digests: string[] = [];
+  readonly #decided = new Map<string, { readonly decision: Decision; readonly index: number }>();
+  readonly #proposals = new Map<string, IdentifiedProposal>();
+  readonly #executedNonces = new Set<string>();
+  readonly #signed = new Map<string, string>();
+  readonly #lastRound = new Map<number, number>();
+  /** Validators that may skip rounds once: they started, or took over commits. */
+  readonly #mayJump = new Set<number>();
+  #decisiveIndex = 0;
+  #violation: PqError | null = null;
+
+  constructor(world: SimWorld, keysOf: KeysOf) {
+    const { stakes, parameters, genesisTimeMs, total } = world.committee;
+    this.#world = world;
+    this.#stakes = stakes;
+    this.#quorum = total - Math.floor((total - 1) / 3);
+    this.#order = new OrderOracle(stakes, genesisTimeMs);
+    this.#decisions = new DecisionOracle(stakes, parameters, keysOf);
+  }
+
+  /** The newest commit that decided something. */
+  get decisiveIndex(): number {
+    return this.#decisiveIndex;
+  }
+  get commits(): number {
+    return this.#digests.length;
+  }
+  /** Digest of the newest executed commit: two runs that agree here agree in everything. */
+  get lastDigest(): string {
+    return this.#digests.at(-1) ?? '';
+  }
+  get decided(): Iterable<Decision> {
+    return Array.from(this.#decided.values(), ({ decision }) => decision);
+  }
+  decisionOn(id: Uint8Array): { readonly decision: Decision; readonly index: number } | undefined {
+    return this.#decided.get(digestKey(id));
+  }
+
+  /** The first violation is kept: what comes after it means nothing. */
+  fail(code: string, data: Readonly<Record<string, unknown>>): void {
+    this.#violation ??= new PqError(code, JSON.stringify(data), data);
+  }
+
+  /** Throws the violation, if there was one. */
+  raise(): void {
+    if (this.#violation) throw this.#violation;
+  }
+
+  observed(validator: number, event: CoreEvent): void {
+    switch (event.type) {
+      case 'accepted':
+        return this.#order.accepted(event.block);
+      case 'committed':
+        return this.#committed(validator, event);
+      case 'executed':
+        return this.#executed(validator, event);
+      case 'certified':
+        return this.#certified(validator, event);
+      case 'synced':
+        this.#mayJump.add(validator);
+        return;
+      case 'alarm':
+        return this.fail('SIM_ALARM', { validator, alarm: event.code, message: event.message });
+      case 'emitted':
+      case 'equivocation':
+      case 'refused':
+      case 'lapsed':
+        return;
+    }
+  }
+
+  started(validator: number): void {
+    this.#mayJump.add(validator);
+  }
+
+  /**
+   * Nobody signs two blocks of one round, whatever it forgot; nor before the record that names the block, the block and all
+   * of its history are durable; nor skips own rounds but once after a start or a sync.
+   */
+  async signing({ index, disk }: Pick<SimValidator, 'index' | 'disk'>, digest: Uint8Array): Promise<void> {
+    const record = await disk.durableRecord();
+    if (!record || !equalBytes(record.digest, digest)) return this.fail('SIM_SIGNED_BEFORE_RECORD', { index });
+    const { round, epoch } = record;
+    const key = `${index}/${epoch}/${round}`;
+    const before = this.#signed.get(key) ?? toHex(digest);
+    if (before !== toHex(digest)) return this.fail('SIM_DOUBLE_SIGNATURE', { index, round });
+    this.#signed.set(key, before);
+    const last = this.#lastRound.get(index) ?? 0;
+    this.#lastRound.set(index, round);
+    if (round > last + 1 && !this.#mayJump.delete(index)) this.fail('SIM_ROUND_SKIPPED', { index, last, round });
+    const bytes = disk.durableBlock(digest);
+    if (!bytes) return this.fail('SIM_SIGNED_BEFORE_BLOCK', { index, round });
+    for (const parent of decodeBlock(this.#world.kernels, bytes).header.parents) {
+      const isThere = parent.round === 0 || disk.durableBlock(parent.digest) !== undefined;
+      if (!isThere) this.fail('SIM_SIGNED_BEFORE_HISTORY', { index, round, parent: parent.round });
+    }
+  }
+
+  /** Agreement on order and decisions; and both must be what the rules say. */
+  #committed(validator: number, { index, timestampMs, blocks, decisions }: EventOf<'committed'>): void {
+    const said = { blocks: blocks.map(({ ref }) => refKey(ref)), decisions: spelled(decisions) };
+    const agreed = this.#agreed[index - 1];
+    if (agreed) {
+      const isSame =
+        agreed.decisions === said.decisions &&
+        agreed.blocks.length === said.blocks.length &&
+        agreed.blocks.every((key, i) => key === said.blocks[i]);
+      if (!isSame) this.fail('SIM_DISAGREEMENT', { validator, index, on: 'order or decisions' });
+      return;
+    }
+    if (index !== this.#agreed.length + 1) return this.fail('SIM_COMMIT_GAP', { validator, index });
+    this.#agreed.push(said);
+    if (decisions.length > 0) this.#decisiveIndex = index;
+    const complaint = this.#order.committed(index, timestampMs, blocks);
+    if (complaint) return this.fail(complaint.code, { validator, ...complaint.data });
+    this.#checkDecisions(index, timestampMs, blocks, decisions);
+  }
+
+  #checkDecisions(
+    index: number,
+    timestampMs: number,
+    blocks: readonly AcceptedBlock[],
+    decisions: readonly Decision[],
+  ): void {
+    const meant = spelled(this.#decisions.decide(timestampMs, blocks));
+    if (meant !== spelled(decisions)) this.fail('SIM_DECIDED_OTHERWISE', { index, said: spelled(decisions), meant });
+    for (const { proposals } of blocks) for (const each of proposals) this.#proposals.set(digestKey(each.id), each);
+    for (const decision of decisions) {
+      const key = digestKey(decision.id);
+      if (this.#decided.has(key)) this.fail('SIM_DECIDED_TWICE', { index });
+      this.#decided.set(key, { decision, index });
+    }
+  }
+
+  /** Agreement on state: the digest binds it. No nonce of an account is executed twice. */
+  #executed(validator: number, { commit, digest, decisions, receipts }: EventOf<'executed'>): void {
+    const { index } = commit;
+    const agreed = this.#digests[index - 1] ?? toHex(digest);
+    if (agreed !== toHex(digest)) return this.fail('SIM_DISAGREEMENT', { validator, index, on: 'state' });
+    if (this.#digests.length >= index) return;
+    this.#digests[index - 1] = agreed;
+    for (const [i, { id, decision }] of decisions.entries()) {
+      const proposal = this.#proposals.get(digestKey(id))?.proposal;
+      const payment = proposal && readPayment(this.#world.kernels, proposal);
+      if (decision !== 'APPROVED' || receipts[i] !== 0 || payment?.kind !== TRANSFER_KIND) continue;
+      const nonce = `${toHex(payment.account)}/${payment.transfer.nonce}`;
+      if (this.#executedNonces.has(nonce)) this.fail('SIM_NONCE_TWICE', { validator, index });
+      this.#executedNonces.add(nonce);
+    }
+  }
+
+  #certified(validator: number, { index, digest, certificate }: EventOf<'certified'>): void {
+    const signers = new Set(certificate.entries.map(({ fields }) => fields.author));
+    const stake = [...signers].reduce((sum, author) => sum + (this.#stakes[author] ?? 0), 0);
+    if (this.#digests[index - 1] !== toHex(digest)) this.fail('SIM_CERTIFIED_OTHER', { validator, index });
+    if (stake < this.#quorum) this.fail('SIM_CERTIFIED_BY_FEW', { validator, index, stake });
+  }
+}
+
+function spelled(decisions: readonly Decision[]): string {
+  return decisions
+    .map(({ id, decision, reason, confidence }) => `${toHex(id)}:${decision}/${reason}/${confidence}`)
+    .join(' ');
+}
