@@ -91,8 +91,8 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
   {
     name: 'votes count by digest alone',
     file: 'core/focus.ts',
-    from: 'const ids = this.#votable.get(refKey(vote.target));',
-    to: 'const ids = [...this.#votable].find(([key]) => key.endsWith(digestKey(vote.target.digest)))?.[1];',
+    from: 'const ids = this.#votable.get(refKey(vote.target))?.ids;',
+    to: 'const ids = [...this.#votable].find(([key]) => key.endsWith(digestKey(vote.target.digest)))?.[1].ids;',
     tests: ['core/focus'],
   },
   {
@@ -126,13 +126,13 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
   {
     name: 'decided ids are forgotten',
     file: 'core/focus.ts',
-    from: 'this.#remember(key, entry.proposal.proposal.expiryMs);',
-    to: '',
+    from: 'this.#decided.add({ id: entry.proposal.id,',
+    to: 'void ({ id: entry.proposal.id,',
     tests: ['core/focus'],
   },
   {
     name: 'decided ids are forgotten at their expiry',
-    file: 'core/focus.ts',
+    file: 'core/remembered.ts',
     from: 'if (second * 1000 + 999 >= nowMs) continue;',
     to: 'if (second * 1000 + 999 > nowMs + 1000) continue;',
     tests: ['core/focus'],
@@ -218,8 +218,8 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
   {
     name: 'divergence is seen only while votes come in',
     file: 'core/horizon.ts',
-    from: '    this.#lookForDivergence(pending.index);\n',
-    to: '',
+    from: 'this.#unlisted.shift();\n    this.#lookForDivergence(index);\n',
+    to: 'this.#unlisted.shift();\n',
     tests: ['core/horizon'],
   },
   {
@@ -232,7 +232,7 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
   {
     name: 'votes of before a restart are listed again',
     file: 'core/horizon.ts',
-    from: 'if (pending.index > this.#listedIndex) this.#unlisted',
+    from: 'if (index > this.#listedIndex) this.#unlisted',
     to: 'this.#unlisted',
     tests: ['core/horizon', 'core/core-restart'],
   },

@@ -176,7 +176,7 @@ export class RunningNode implements Node, ClientBackend {
 
   submit(proposals: readonly Uint8Array[]): Promise<SubmitResult[]> {
     if (this.#driver.stopped) return Promise.reject(new PqError('NODE_STOPPED', 'This node is stopping: ask another.'));
-    if (this.#sealer.maySign) return this.#admission.submit(proposals);
+    if (this.#sealer.maySign && this.index !== null) return this.#admission.submit(proposals);
     // Taken here it would only wait for its expiry.
     const message = 'This validator does not sign, so it cannot propose: submit to another one.';
     return Promise.resolve(proposals.map(() => ({ taken: false, code: 'NODE_NOT_SIGNING', message })));

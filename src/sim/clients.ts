@@ -2,8 +2,10 @@
 import { buildTransfer } from '../app/payments-client.ts';
 import { accountId } from '../app/payments-format.ts';
 import { digestKey } from '../core/block.ts';
-import { identifyProposal } from '../core/proposal.ts';
+import { encodeProposal, identifyProposal } from '../core/proposal.ts';
 import type { ProposalId } from '../core/types.ts';
+import { UPGRADE_KIND, UPGRADE_VERSION, type Upgrade } from '../core/upgrade.ts';
+import { encodeUpgrade } from '../core/upgrade-codec.ts';
 import { type DecidedProposal, NO_COMMIT } from '../node/client-protocol.ts';
 import type { Follower } from '../node/followers.ts';
 import type { Invariants } from './invariants.ts';
@@ -30,8 +32,6 @@ export class Clients {
   readonly #submissions: Submission[] = [];
   #nonce = 0;
   #refused = 0;
-  /** From submission to what was final, in milliseconds. */
-  readonly latenciesMs: number[] = [];
 
   constructor(world: SimWorld, invariants: Invariants) {
     this.#world = world;
@@ -64,17 +64,30 @@ export class Clients {
   }
 
   /** Submits a new transfer at `first`; now and then the same bytes, or another one with the same nonce, at `second`. */
-  async submit(first: SimValidator, second: SimValidator): Promise<void> {
+  async submitTransfer(first: SimValidator, second: SimValidator): Promise<void> {
     const { settings } = this.#world;
     const random = this.#world.streams.clients;
     this.#nonce += 1;
     const account = random.below(this.#world.accounts.length);
     const bytes = await this.#transfer(account, this.#nonce, 1);
-    await this.#send(first, bytes);
-    if (random.chance(settings.clients.repeats)) await this.#send(second, bytes);
+    this.#send(first, bytes);
+    if (random.chance(settings.clients.repeats)) this.#send(second, bytes);
     if (random.chance(settings.clients.doubleSpends)) {
-      await this.#send(second, await this.#transfer(account, this.#nonce, 2));
+      this.#send(second, await this.#transfer(account, this.#nonce, 2));
     }
+  }
+
+  submitUpgrade(validator: SimValidator, upgrade: Upgrade): void {
+    const nothing = new Uint8Array(0);
+    const bytes = encodeProposal({
+      version: UPGRADE_VERSION,
+      kind: UPGRADE_KIND,
+      expiryMs: this.#expiryMs(),
+      sender: nothing,
+      body: encodeUpgrade(upgrade),
+      signature: nothing,
+    });
+    this.#send(validator, bytes);
   }
 
   /** A validator is back: its clients ask again, and nothing that they were told may have changed. */
@@ -101,9 +114,9 @@ export class Clients {
   }
 
   async #transfer(account: number, nonce: number, amount: number): Promise<Uint8Array> {
-    const { kernels, committee, accounts, clock, settings, streams } = this.#world;
+    const { kernels, committee, accounts, settings, streams } = this.#world;
     const random = streams.clients;
-    const expiryMs = Math.floor(clock.nowMs + random.between(...settings.clients.expiryMs));
+    const expiryMs = this.#expiryMs();
     const receiver = accounts[(account + 1) % accounts.length]!;
     return buildTransfer({ kernels, chainId: committee.chainId, expiryMs }, accounts[account]!, {
       nonce,
@@ -114,7 +127,12 @@ export class Clients {
     });
   }
 
-  async #send(validator: SimValidator, bytes: Uint8Array): Promise<void> {
+  #expiryMs(): number {
+    const { clock, settings, streams } = this.#world;
+    return Math.floor(clock.nowMs + streams.clients.between(...settings.clients.expiryMs));
+  }
+
+  #send(validator: SimValidator, bytes: Uint8Array): void {
     const { node, life } = validator;
     if (!node) return;
     const { id, proposal } = identifyProposal(this.#world.kernels, bytes);
@@ -174,7 +192,11 @@ export class Clients {
 
   #finish(submission: Submission): void {
     submission.final = true;
-    this.latenciesMs.push(this.#world.clock.nowMs - submission.submittedMs);
+    const { promptMs } = this.#world.settings;
+    const tookMs = this.#world.clock.nowMs - submission.submittedMs;
+    if (promptMs !== null && tookMs > promptMs) {
+      this.#invariants.fail('SIM_SLOW', { validator: submission.validator.index, tookMs, promptMs });
+    }
   }
 
   #compare({ id, told, validator }: Submission): void {

@@ -6,6 +6,7 @@ import { bitAt, digestKey, refKey } from '../core/block.ts';
 import { toHex } from '../core/bytes.ts';
 import type { Parameters } from '../core/genesis.ts';
 import type { AcceptedBlock, Bitlist, Decision, IdentifiedProposal, KeysOf } from '../core/types.ts';
+import { UPGRADE_KIND } from '../core/upgrade.ts';
 import { lowerMedian } from './order-oracle.ts';
 
 /** The rule's own numbers, not the core's. */
@@ -24,7 +25,15 @@ interface Open {
   readonly opinions: Map<number, { readonly side: Side; readonly confidence: number }>;
 }
 
+/** What outlives an epoch: decided ids, and claimed keys, each with the expiry until which it is remembered. */
+export interface OracleMemory {
+  readonly decided: Map<string, number>;
+  readonly claims: Map<string, number>;
+}
+
+/** The decisions of one epoch. */
 export class DecisionOracle {
+  readonly memory: OracleMemory;
   readonly #stakes: readonly number[];
   readonly #parameters: Parameters;
   readonly #keysOf: KeysOf;
@@ -32,14 +41,18 @@ export class DecisionOracle {
   readonly #required: number;
   readonly #validity: number;
   readonly #open = new Map<string, Open>();
-  /** Decided ids, and claimed keys, with the expiry until which they are remembered. */
-  readonly #decided = new Map<string, number>();
-  readonly #claims = new Map<string, number>();
   /** Ids of what committed blocks carry, by ref: what a vote on them means. */
   readonly #targets = new Map<string, readonly string[]>();
   #leaders: AcceptedBlock[] = [];
 
-  constructor(stakes: readonly number[], parameters: Parameters, keysOf: KeysOf) {
+  /** `memory`: of the epoch before. */
+  constructor(
+    stakes: readonly number[],
+    parameters: Parameters,
+    keysOf: KeysOf,
+    memory: OracleMemory = { decided: new Map(), claims: new Map() },
+  ) {
+    this.memory = memory;
     const total = stakes.reduce((sum, stake) => sum + stake, 0);
     const faulty = Math.floor((total - 1) / 3);
     this.#stakes = stakes;
@@ -53,22 +66,26 @@ export class DecisionOracle {
   /** What the next commit decides. */
   decide(timestampMs: number, blocks: readonly AcceptedBlock[]): Decision[] {
     const leaderRound = blocks.at(-1)?.ref.round ?? 0;
-    forget(this.#decided, timestampMs);
-    forget(this.#claims, timestampMs);
+    forget(this.memory.decided, timestampMs);
+    forget(this.memory.claims, timestampMs);
     const committed = [...this.#leaders, ...blocks];
     this.#leaders = committed.filter(({ ref }) => ref.round >= leaderRound);
     for (const block of committed) if (block.ref.round < leaderRound) this.#openAll(block, leaderRound, timestampMs);
     for (const block of blocks) this.#count(block);
-    const decisions: Decision[] = [];
-    for (const [key, open] of [...this.#open]) {
-      if (open.votableMs === null && leaderRound >= open.openedRound + 2) open.votableMs = timestampMs;
-      const decision = this.#decideOne(open, leaderRound, timestampMs);
-      if (!decision) continue;
-      decisions.push(decision);
-      this.#open.delete(key);
-      this.#decided.set(key, open.proposal.proposal.expiryMs);
-    }
-    return decisions;
+    const open = [...this.#open.values()];
+    const verdicts = open.map((each) => this.#decideOne(each, leaderRound, timestampMs));
+    // An approved upgrade ends the epoch: what it leaves open can never be voted on again.
+    const isLast = verdicts.some((verdict, i) => {
+      return verdict?.decision === 'APPROVED' && open[i]!.proposal.proposal.kind === UPGRADE_KIND;
+    });
+    return open.flatMap(({ proposal }, i): Decision[] => {
+      const left: Decision = { id: proposal.id, decision: 'EXPIRED', reason: 'EPOCH', confidence: 0 };
+      const decision = verdicts[i] ?? (isLast ? left : undefined);
+      if (!decision) return [];
+      this.#open.delete(digestKey(proposal.id));
+      this.memory.decided.set(digestKey(proposal.id), proposal.proposal.expiryMs);
+      return [decision];
+    });
   }
 
   #openAll(block: AcceptedBlock, leaderRound: number, nowMs: number): void {
@@ -80,7 +97,7 @@ export class DecisionOracle {
     for (const proposal of block.proposals) {
       const key = digestKey(proposal.id);
       const { expiryMs } = proposal.proposal;
-      const isKnown = this.#open.has(key) || this.#decided.has(key);
+      const isKnown = this.#open.has(key) || this.memory.decided.has(key);
       if (isKnown || nowMs > expiryMs || expiryMs > nowMs + this.#parameters.maxExpiryMs) continue;
       const said = this.#keysOf(proposal.proposal);
       const keys = said.wellFormed && said.keys.length <= MAX_KEYS ? said.keys.map(toHex) : null;
@@ -104,6 +121,7 @@ export class DecisionOracle {
 
   /** The first line of the rules that holds. */
   #decideOne(open: Open, leaderRound: number, nowMs: number): Decision | undefined {
+    if (open.votableMs === null && leaderRound >= open.openedRound + 2) open.votableMs = nowMs;
     const { id, proposal } = open.proposal;
     const stakeOf = (side: Side) => this.#votersOn(open, side).reduce((sum, { stake }) => sum + stake, 0);
     const [approve, reject] = [stakeOf('approve'), stakeOf('reject')];
@@ -115,8 +133,8 @@ export class DecisionOracle {
     if (nowMs > proposal.expiryMs) return say('EXPIRED', 'TIMEOUT', 0);
     if (approve >= this.#required) {
       const confidence = lowerMedian(this.#votersOn(open, 'approve'));
-      if (open.keys.some((key) => this.#claims.has(key))) return say('CONFLICT', 'CLAIMED', confidence);
-      for (const key of open.keys) this.#claims.set(key, proposal.expiryMs);
+      if (open.keys.some((key) => this.memory.claims.has(key))) return say('CONFLICT', 'CLAIMED', confidence);
+      for (const key of open.keys) this.memory.claims.set(key, proposal.expiryMs);
       return say('APPROVED', 'QUORUM', confidence);
     }
     if (reject >= this.#validity) return say('REJECTED', 'QUORUM', lowerMedian(this.#votersOn(open, 'reject')));

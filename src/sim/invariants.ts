@@ -3,17 +3,26 @@
  * validators say and sign, and the rules once more (`order-oracle.ts`, `decision-oracle.ts`).
  */
 import { readPayment, TRANSFER_KIND } from '../app/payments-format.ts';
-import { decodeBlock, digestKey, refKey } from '../core/block.ts';
+import { digestKey, refKey } from '../core/block.ts';
 import { equalBytes, toHex } from '../core/bytes.ts';
+import type { Committee } from '../core/committee.ts';
 import type { CoreEvent } from '../core/events.ts';
 import type { AcceptedBlock, Decision, IdentifiedProposal, KeysOf } from '../core/types.ts';
+import { keysWithUpgrades } from '../core/upgrade.ts';
 import { PqError } from '../errors.ts';
 import { DecisionOracle } from './decision-oracle.ts';
-import { OrderOracle } from './order-oracle.ts';
-import type { SimValidator } from './validator.ts';
+import { OrderOracle, quorumOf } from './order-oracle.ts';
 import type { SimWorld } from './world.ts';
 
 type EventOf<Type extends CoreEvent['type']> = Extract<CoreEvent, { type: Type }>;
+
+/** The rules as they are in one epoch. */
+interface Epoch {
+  readonly committee: Committee;
+  readonly quorum: number;
+  readonly order: OrderOracle;
+  readonly decisions: DecisionOracle;
+}
 
 /** What the first to order a commit made of it: everybody else must come to the same. */
 interface Agreed {
@@ -23,31 +32,26 @@ interface Agreed {
 
 export class Invariants {
   readonly #world: SimWorld;
-  readonly #stakes: readonly number[];
-  readonly #quorum: number;
-  readonly #order: OrderOracle;
-  readonly #decisions: DecisionOracle;
+  readonly #keysOf: KeysOf;
+  readonly #epochs: Epoch[] = [];
   readonly #agreed: Agreed[] = [];
   readonly #digests: string[] = [];
   readonly #decided = new Map<string, { readonly decision: Decision; readonly index: number }>();
   readonly #proposals = new Map<string, IdentifiedProposal>();
   readonly #executedNonces = new Set<string>();
-  readonly #signed = new Map<string, string>();
-  readonly #lastRound = new Map<number, number>();
-  /** Validators that may skip rounds once: they started, or took over commits. */
-  readonly #mayJump = new Set<number>();
   #decisiveIndex = 0;
   #violation: PqError | null = null;
 
   constructor(world: SimWorld, keysOf: KeysOf) {
-    const { stakes, parameters, genesisTimeMs, total } = world.committee;
     this.#world = world;
-    this.#stakes = stakes;
-    this.#quorum = total - Math.floor((total - 1) / 3);
-    this.#order = new OrderOracle(stakes, genesisTimeMs);
-    this.#decisions = new DecisionOracle(stakes, parameters, keysOf);
+    this.#keysOf = keysOf;
+    this.#begin(world.committee);
   }
 
+  /** The committee of the newest epoch that anybody honest is in. */
+  get committee(): Committee {
+    return this.#epochs.at(-1)!.committee;
+  }
   /** The newest commit that decided something. */
   get decisiveIndex(): number {
     return this.#decisiveIndex;
@@ -59,7 +63,7 @@ export class Invariants {
   get lastDigest(): string {
     return this.#digests.at(-1) ?? '';
   }
-  get decided(): Iterable<Decision> {
+  get decided(): readonly Decision[] {
     return Array.from(this.#decided.values(), ({ decision }) => decision);
   }
   decisionOn(id: Uint8Array): { readonly decision: Decision; readonly index: number } | undefined {
@@ -79,50 +83,44 @@ export class Invariants {
   observed(validator: number, event: CoreEvent): void {
     switch (event.type) {
       case 'accepted':
-        return this.#order.accepted(event.block);
+        return this.#epochs[event.block.header.epoch]?.order.accepted(event.block);
       case 'committed':
         return this.#committed(validator, event);
       case 'executed':
         return this.#executed(validator, event);
       case 'certified':
         return this.#certified(validator, event);
-      case 'synced':
-        this.#mayJump.add(validator);
-        return;
+      case 'epoch':
+        return this.#entered(validator, event.committee);
       case 'alarm':
         return this.fail('SIM_ALARM', { validator, alarm: event.code, message: event.message });
+      case 'synced':
       case 'emitted':
       case 'equivocation':
       case 'refused':
+      case 'closing':
       case 'lapsed':
         return;
     }
   }
 
-  started(validator: number): void {
-    this.#mayJump.add(validator);
+  #begin(committee: Committee): void {
+    const { stakes, parameters, genesisTimeMs } = committee;
+    const keysOf = keysWithUpgrades(this.#world.kernels, committee, this.#keysOf);
+    this.#epochs.push({
+      committee,
+      quorum: quorumOf(stakes),
+      order: new OrderOracle(stakes, genesisTimeMs),
+      decisions: new DecisionOracle(stakes, parameters, keysOf, this.#epochs.at(-1)?.decisions.memory),
+    });
   }
 
-  /**
-   * Nobody signs two blocks of one round, whatever it forgot; nor before the record that names the block, the block and all
-   * of its history are durable; nor skips own rounds but once after a start or a sync.
-   */
-  async signing({ index, disk }: Pick<SimValidator, 'index' | 'disk'>, digest: Uint8Array): Promise<void> {
-    const record = await disk.durableRecord();
-    if (!record || !equalBytes(record.digest, digest)) return this.fail('SIM_SIGNED_BEFORE_RECORD', { index });
-    const { round, epoch } = record;
-    const key = `${index}/${epoch}/${round}`;
-    const before = this.#signed.get(key) ?? toHex(digest);
-    if (before !== toHex(digest)) return this.fail('SIM_DOUBLE_SIGNATURE', { index, round });
-    this.#signed.set(key, before);
-    const last = this.#lastRound.get(index) ?? 0;
-    this.#lastRound.set(index, round);
-    if (round > last + 1 && !this.#mayJump.delete(index)) this.fail('SIM_ROUND_SKIPPED', { index, last, round });
-    const bytes = disk.durableBlock(digest);
-    if (!bytes) return this.fail('SIM_SIGNED_BEFORE_BLOCK', { index, round });
-    for (const parent of decodeBlock(this.#world.kernels, bytes).header.parents) {
-      const isThere = parent.round === 0 || disk.durableBlock(parent.digest) !== undefined;
-      if (!isThere) this.fail('SIM_SIGNED_BEFORE_HISTORY', { index, round, parent: parent.round });
+  /** Everybody is in the same committee in the same epoch. */
+  #entered(validator: number, committee: Committee): void {
+    const known = this.#epochs[committee.epoch];
+    if (!known) return this.#begin(committee);
+    if (!equalBytes(known.committee.hash, committee.hash)) {
+      this.fail('SIM_DISAGREEMENT', { validator, epoch: committee.epoch, on: 'the committee' });
     }
   }
 
@@ -141,18 +139,21 @@ export class Invariants {
     if (index !== this.#agreed.length + 1) return this.fail('SIM_COMMIT_GAP', { validator, index });
     this.#agreed.push(said);
     if (decisions.length > 0) this.#decisiveIndex = index;
-    const complaint = this.#order.committed(index, timestampMs, blocks);
-    if (complaint) return this.fail(complaint.code, { validator, ...complaint.data });
-    this.#checkDecisions(index, timestampMs, blocks, decisions);
+    this.#check(validator, index, timestampMs, blocks, decisions);
   }
 
-  #checkDecisions(
+  #check(
+    validator: number,
     index: number,
     timestampMs: number,
     blocks: readonly AcceptedBlock[],
     decisions: readonly Decision[],
   ): void {
-    const meant = spelled(this.#decisions.decide(timestampMs, blocks));
+    const epoch = this.#epochs[blocks.at(-1)?.header.epoch ?? 0];
+    if (!epoch) return this.fail('SIM_COMMIT_OF_NO_EPOCH', { validator, index });
+    const complaint = epoch.order.committed(index, timestampMs, blocks);
+    if (complaint) return this.fail(complaint.code, { validator, ...complaint.data });
+    const meant = spelled(epoch.decisions.decide(timestampMs, blocks));
     if (meant !== spelled(decisions)) this.fail('SIM_DECIDED_OTHERWISE', { index, said: spelled(decisions), meant });
     for (const { proposals } of blocks) for (const each of proposals) this.#proposals.set(digestKey(each.id), each);
     for (const decision of decisions) {
@@ -180,10 +181,11 @@ export class Invariants {
   }
 
   #certified(validator: number, { index, digest, certificate }: EventOf<'certified'>): void {
-    const signers = new Set(certificate.entries.map(({ fields }) => fields.author));
-    const stake = [...signers].reduce((sum, author) => sum + (this.#stakes[author] ?? 0), 0);
     if (this.#digests[index - 1] !== toHex(digest)) this.fail('SIM_CERTIFIED_OTHER', { validator, index });
-    if (stake < this.#quorum) this.fail('SIM_CERTIFIED_BY_FEW', { validator, index, stake });
+    const epoch = this.#epochs[certificate.commits.at(-1)?.epoch ?? 0];
+    const signers = new Set(certificate.entries.map(({ fields }) => fields.author));
+    const stake = [...signers].reduce((sum, author) => sum + (epoch?.committee.stakes[author] ?? 0), 0);
+    if (!epoch || stake < epoch.quorum) this.fail('SIM_CERTIFIED_BY_FEW', { validator, index, stake });
   }
 }
 

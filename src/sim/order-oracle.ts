@@ -24,9 +24,8 @@ export class OrderOracle {
   #timestampMs: number;
 
   constructor(stakes: readonly number[], genesisTimeMs: number) {
-    const total = stakes.reduce((sum, stake) => sum + stake, 0);
     this.#stakes = stakes;
-    this.#quorum = total - Math.floor((total - 1) / 3);
+    this.#quorum = quorumOf(stakes);
     this.#timestampMs = genesisTimeMs;
   }
 
@@ -107,6 +106,12 @@ export class OrderOracle {
     for (const author of authors) stake += this.#stakes[author] ?? 0;
     return stake;
   }
+}
+
+/** N − f, f = ⌊(N − 1) / 3⌋. */
+export function quorumOf(stakes: readonly number[]): number {
+  const total = stakes.reduce((sum, stake) => sum + stake, 0);
+  return total - Math.floor((total - 1) / 3);
 }
 
 /** The smallest value such that at least half of the stake has it or a smaller one; 0 of nothing. */

@@ -1,4 +1,6 @@
 /** The scenarios by name. Each draws what is open in it from the seed. */
+import { DEFAULT_PARAMETERS } from '../core/genesis.ts';
+import type { Upgrade } from '../core/upgrade.ts';
 import { BEHAVIOURS, type Behaviour } from './byzantine.ts';
 import type { SeededRandom } from './random.ts';
 import { CALM, type FaultSettings, type NetworkSettings, type Settings } from './settings.ts';
@@ -120,7 +122,8 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     settings: (random) => ({
       ...CALM,
       validators: random.pick([4, 7]),
-      nothingExpires: true,
+      promptMs: 1_000,
+      clients: { ...CALM.clients, proposals: 60 },
       network: { ...CALM.network, delayMs: [0.2, 2], calmDelayMs: [0.2, 2] },
       models: { ...CALM.models, errs: 0, unsure: 0 },
       script: (stage) => stage.lag((from) => (from === 0 ? 15 : 0), true),
@@ -160,7 +163,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       ...CALM,
       hostileMs: 9 * HOUR_MS,
       clients: { ...CALM.clients, proposals: 0 },
-      nothingExpires: true,
+      promptMs: 1_000,
       models: { ...CALM.models, errs: 0, unsure: 0 },
       script: (stage) => {
         for (const hour of [0, 2, 5]) stage.at(hour * HOUR_MS + stage.random.below(1_000), () => stage.submit());
@@ -174,8 +177,9 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     about: 'rounds of 1 ms and models that take 20: nothing may run out for that',
     settings: () => ({
       ...CALM,
-      hostileMs: 600,
-      nothingExpires: true,
+      hostileMs: 300,
+      clients: { ...CALM.clients, proposals: 120 },
+      promptMs: 500,
       network: { ...CALM.network, delayMs: [0.1, 0.4], calmDelayMs: [0.1, 0.4] },
       disk: { syncMs: [0.05, 0.15] },
       signMs: [0.1, 0.2],
@@ -220,6 +224,26 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
         // A round takes about 2 ms here: 60 of them are the edge.
         const edgeMs = 60 + stage.random.below(160);
         stage.lag((from) => (from === 0 ? edgeMs + stage.random.between(-15, 15) : 0));
+      },
+    }),
+  },
+  epoch: {
+    about: 'the committee changes while one validator is down and another a second late; then it changes again',
+    settings: (random) => ({
+      ...CALM,
+      validators: 7,
+      hostileMs: 3_000,
+      settleMs: 60_000,
+      script: (stage) => {
+        stage.lag((from) => (from === 6 ? 1_000 : 0));
+        stage.at(300, () => stage.crash(stage.validators[5]!, stage.random.pick(['kill', 'power']), 2_000));
+        stage.at(500, () => stage.upgrade({ stakes: [{ author: 1, stake: 2 }] }));
+        const second = random.pick<Partial<Upgrade>>([
+          { leaves: [stage.random.below(5)] },
+          { stakes: [{ author: 0, stake: 3 }], leaves: [4] },
+          { parameters: { ...DEFAULT_PARAMETERS, leadersPerRound: 3 } },
+        ]);
+        stage.at(1_500, () => stage.upgrade(second));
       },
     }),
   },

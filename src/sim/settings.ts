@@ -33,8 +33,8 @@ export interface Settings {
   readonly byzantine: readonly (readonly Behaviour[])[];
   /** What happens besides: exact faults at exact times. */
   readonly script?: (stage: Stage) => void;
-  /** Set where nothing may run out: models answer in time, and whoever is slow is only slow. */
-  readonly nothingExpires: boolean;
+  /** Set where nobody is faulty, but slow at most: then nothing may run out, and all must be final so soon after its submission. */
+  readonly promptMs: number | null;
 }
 
 export interface ClientSettings {
@@ -106,7 +106,7 @@ export const CALM: Settings = {
   skewMs: 0,
   local: {},
   byzantine: [],
-  nothingExpires: false,
+  promptMs: null,
 };
 
 /** The same with another number of validators: stakes are all 1 then, and Byzantine ones only as many as it tolerates. */

@@ -13,19 +13,23 @@ import { Invariants } from './invariants.ts';
 import { SimNetwork } from './network.ts';
 import type { SimReport } from './report.ts';
 import type { Settings } from './settings.ts';
+import { SigningRules } from './signing-rules.ts';
 import { Stage } from './stage.ts';
 import { SimValidator, type Watcher } from './validator.ts';
 import { SimWorld, START_MS } from './world.ts';
 
 /** Byzantine validators send one piece of junk to everybody this often, if they are of that kind. */
 const JUNK_EVERY_MS = 5;
+/** When it is tried, after the hostile part, whether everybody can still propose. */
+const PROBE_AFTER_MS = 1_000;
 /** How often a run that is done but for its end looks whether it is. */
 const LOOK_EVERY_MS = 50;
-/** After this no block is made any more. */
-const LAST_WORDS_MS = 3_000;
-/** It is quiet when nothing is said for so long; a few such windows may pass before. */
+/** What nobody was promised may still be open when all that was is final; after this no block is made any more. */
+const LAST_WORDS_MS = 20_000;
+/** It is quiet when nothing is said for so long, and that must come in time. */
 const QUIET_MS = 30_000;
-const QUIET_WINDOWS_MAX = 10;
+const QUIET_BY_MS = 300_000;
+const LOOK_QUIET_MS = 1_000;
 
 export interface SimulationOptions {
   readonly kernels: Kernels;
@@ -45,6 +49,7 @@ export class Simulation implements Watcher {
   readonly #options: SimulationOptions;
   readonly #network: SimNetwork;
   readonly #clients: Clients;
+  readonly #signing: SigningRules;
   readonly #stage: Stage;
   readonly #adversaries = new Map<number, Adversary>();
   readonly #work = new Set<Promise<void>>();
@@ -55,6 +60,7 @@ export class Simulation implements Watcher {
     const world = new SimWorld(kernels, seed, settings, note);
     this.world = world;
     this.invariants = new Invariants(world, createApplication(world.genesis, world.kernels).keysOf);
+    this.#signing = new SigningRules(world, this.invariants);
     this.#network = new SimNetwork(world);
     this.#clients = new Clients(world, this.invariants);
     const first = settings.validators - settings.byzantine.length;
@@ -67,6 +73,7 @@ export class Simulation implements Watcher {
       world,
       network: this.#network,
       clients: this.#clients,
+      invariants: this.invariants,
       validators: this.validators,
       honest: this.honest,
       wait: (work) => this.#wait(work),
@@ -91,12 +98,21 @@ export class Simulation implements Watcher {
       validator.disk.failsNext = false;
       this.#stage.start(validator);
     }
+    this.#stage.at(hostileMs + PROBE_AFTER_MS, () => this.#probe());
+    await this.#runUntil(hostileMs + PROBE_AFTER_MS);
     const endMs = hostileMs + settleMs;
     while (!this.#isDone() && this.world.elapsedMs < endMs) await this.#runUntil(this.world.elapsedMs + LOOK_EVERY_MS);
     this.#checkDone();
     await this.#checkQuiet();
     await this.#checkMemory();
     return this.#report();
+  }
+
+  /** Whatever happened to them, all honest members can still propose. */
+  #probe(): void {
+    for (const validator of this.honest) {
+      if (validator.node?.status().validator !== null) this.#stage.submit(validator);
+    }
   }
 
   observed(validator: number, event: CoreEvent): void {
@@ -109,16 +125,17 @@ export class Simulation implements Watcher {
     if (event.type === 'accepted') counters.blocks += 1;
     this.#options.observe?.(validator, event, this.world.elapsedMs);
     this.invariants.observed(validator, event);
+    this.#signing.observed(validator, event);
   }
 
   async signing(validator: SimValidator, digest: Uint8Array): Promise<void> {
     this.world.counters.signatures += 1;
-    if (!this.#adversaries.has(validator.index)) await this.invariants.signing(validator, digest);
+    if (!this.#adversaries.has(validator.index)) await this.#signing.signing(validator, digest);
   }
 
   started(validator: SimValidator): void {
     if (this.#adversaries.has(validator.index)) return;
-    this.invariants.started(validator.index);
+    this.#signing.started(validator.index);
     this.#clients.returnTo(validator);
   }
 
@@ -184,8 +201,8 @@ export class Simulation implements Watcher {
     }
     if (behind.length > 0) this.invariants.fail('SIM_BEHIND', { last: this.invariants.decisiveIndex, behind });
     this.#clients.checkLapsed();
-    const expired = [...this.invariants.decided].filter(({ decision }) => decision === 'EXPIRED').length;
-    if (this.world.settings.nothingExpires && expired > 0) this.invariants.fail('SIM_EXPIRED', { expired });
+    const expired = this.invariants.decided.filter(({ decision }) => decision === 'EXPIRED').length;
+    if (this.world.settings.promptMs !== null && expired > 0) this.invariants.fail('SIM_EXPIRED', { expired });
     this.invariants.raise();
   }
 
@@ -198,16 +215,15 @@ export class Simulation implements Watcher {
     for (const index of this.#adversaries.keys()) this.validators[index]?.crash('kill');
     await this.#runUntil(this.world.elapsedMs + LAST_WORDS_MS);
     const signatures = counters.signatures;
-    let messages = 0;
-    for (let windows = 0; windows < QUIET_WINDOWS_MAX; windows++) {
+    let quietMs = 0;
+    for (let ms = 0; ms < QUIET_BY_MS && quietMs < QUIET_MS; ms += LOOK_QUIET_MS) {
       const before = counters.messages;
-      await this.#runUntil(this.world.elapsedMs + QUIET_MS);
-      messages = counters.messages - before;
-      if (messages === 0) break;
+      await this.#runUntil(this.world.elapsedMs + LOOK_QUIET_MS);
+      quietMs = counters.messages === before ? quietMs + LOOK_QUIET_MS : 0;
+      if (counters.signatures > signatures) this.invariants.fail('SIM_NOT_SILENT', {});
+      this.invariants.raise();
     }
-    if (counters.signatures > signatures)
-      this.invariants.fail('SIM_NOT_SILENT', { made: counters.signatures - signatures });
-    if (messages > 0) this.invariants.fail('SIM_NOT_QUIET', { messages });
+    if (quietMs < QUIET_MS) this.invariants.fail('SIM_NOT_QUIET', { quietMs });
     this.invariants.raise();
   }
 
@@ -231,7 +247,7 @@ export class Simulation implements Watcher {
       digest: this.invariants.lastDigest,
       acknowledged: this.#clients.acknowledged,
       decisions,
-      counters: { ...this.world.counters },
+      counters: { ...this.world.counters, epochs: this.invariants.committee.epoch },
       virtualMs: this.world.elapsedMs,
     };
   }

@@ -1,5 +1,7 @@
 /** Where a run's faults happen: those at random times that the settings count, and exact ones that a script asks for. */
+import { emptyUpgrade, type Upgrade } from '../core/upgrade.ts';
 import type { Clients } from './clients.ts';
+import type { Invariants } from './invariants.ts';
 import type { Lag, SimNetwork } from './network.ts';
 import type { SeededRandom } from './random.ts';
 import type { SimValidator } from './validator.ts';
@@ -9,6 +11,7 @@ export interface StageParts {
   readonly world: SimWorld;
   readonly network: SimNetwork;
   readonly clients: Clients;
+  readonly invariants: Invariants;
   readonly validators: readonly SimValidator[];
   /** Those that clients trust. */
   readonly honest: readonly SimValidator[];
@@ -49,7 +52,16 @@ export class Stage {
   /** A new proposal, at this validator or at a random one that is up. */
   submit(at: SimValidator = this.random.pick(this.honest)): void {
     const second = this.random.pick(this.honest);
-    this.#parts.wait(this.#parts.clients.submit(at, second));
+    this.#parts.wait(this.#parts.clients.submitTransfer(at, second));
+  }
+
+  /** A proposal that changes the committee or the parameters of the epoch that is. */
+  upgrade(change: Partial<Upgrade>): void {
+    const { clients, invariants } = this.#parts;
+    const { committee } = invariants;
+    const members = this.honest.filter(({ node }) => node?.status().validator !== null);
+    this.#parts.world.note(`${JSON.stringify(change)} is proposed to end epoch ${committee.epoch}`);
+    clients.submitUpgrade(this.random.pick(members), { ...emptyUpgrade(committee), ...change });
   }
 
   /** The process dies, and starts again later unless something else starts it before. */

@@ -75,7 +75,6 @@ export class SimValidator {
     const node = new RunningNode({
       kernels: world.kernels,
       committee: world.committee,
-      self: index,
       identity: { signing: this.#signer(life) },
       clock: new ProcessClock(world.clock, life, this.#skewMs),
       store: this.disk.openStore(life),

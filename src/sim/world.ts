@@ -45,6 +45,8 @@ export interface Counters {
   refused: number;
   /** Ranges of commits that nodes far behind took over. */
   synced: number;
+  /** Epochs that ended. */
+  epochs: number;
 }
 export type CounterName = keyof Counters;
 
@@ -74,6 +76,7 @@ function zeroCounters(): Counters {
     equivocations: 0,
     refused: 0,
     synced: 0,
+    epochs: 0,
   };
 }
 

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { createCore } from '../../src/core/core.ts';
 import { encodeProposal, identifyProposal } from '../../src/core/proposal.ts';
-import type { AuthorIndex } from '../../src/core/types.ts';
 import { recover } from '../../src/node/recovery.ts';
 import { loadKernels } from '../../src/wasm/load.ts';
 import { makeCommittee } from '../support/chain.ts';
 import { temporaryStore } from './temporary.ts';
 
 const kernels = loadKernels();
+const committee = makeCommittee(kernels);
 const NOW_MS = 1_700_000_000_000;
 
 test('what ran out while the node was down is owed before the core says so: else it would be owed for ever', async () => {
@@ -23,8 +23,8 @@ test('what ran out while the node was down is owed before the core says so: else
   store.addProposal(bytes, id);
   const core = createCore({
     kernels,
-    committee: makeCommittee(kernels),
-    self: 0 as AuthorIndex,
+    committee,
+    key: committee.validators[0]!.publicKey,
     keysOf: () => ({ wellFormed: true, keys: [] }),
     modelId: new Uint8Array(32),
   });
@@ -34,6 +34,7 @@ test('what ran out while the node was down is owed before the core says so: else
     store,
     core,
     record: null,
+    closingOf: () => undefined,
     owe: (pending) => void happened.push(`owes ${pending.length}`),
     post: (input) => {
       for (const output of core.step(NOW_MS, input)) {

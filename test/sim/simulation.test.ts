@@ -42,6 +42,7 @@ describe('what a scenario is for happens in it', () => {
     ['flood', ['junk', 'refused']],
     ['equivocate', ['equivocations']],
     ['outage', ['outages', 'lost']],
+    ['epoch', ['epochs', 'crashes']],
   ] as const)('%s: %j', async (name, counters) => {
     const seen = new Map<string, number>();
     for (let seed = 1; seed <= 6 && counters.some((each) => !seen.get(each)); seed++) {

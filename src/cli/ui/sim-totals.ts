@@ -23,6 +23,7 @@ const NAMES: Readonly<Partial<Record<CounterName, string>>> = {
   equivocations: 'equivocations seen',
   refused: 'messages refused',
   synced: 'ranges of commits taken over',
+  epochs: 'epochs that ended',
 };
 const HEADER = ['scenario', 'runs', 'proposals', 'approved', 'rejected', 'conflict', 'expired', 'commits', 'blocks'];
 
