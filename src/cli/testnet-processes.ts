@@ -38,20 +38,30 @@ export class NodeProcess {
 
   /** Throws `TESTNET_NOT_RUNNING`. */
   signal(signal: NodeJS.Signals): void {
+    if (this.#send(signal)) return;
+    throw new PqError('TESTNET_NOT_RUNNING', `${this.#mark} does not run: start it first.`);
+  }
+
+  /** False when there is no process, or it ended just now. */
+  #send(signal: NodeJS.Signals): boolean {
     const { pid } = this;
-    if (pid === null) throw new PqError('TESTNET_NOT_RUNNING', `${this.#mark} does not run: start it first.`);
-    process.kill(pid, signal);
+    if (pid === null) return false;
+    try {
+      return process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+      throw error;
+    }
   }
 
   /** Ends it: kindly, then not. False when it did not run. */
   async stop(): Promise<boolean> {
-    if (this.pid === null) return false;
-    this.signal('SIGTERM');
+    if (!this.#send('SIGTERM')) return false;
     // A paused process gets to its SIGTERM only when it goes on.
-    this.signal('SIGCONT');
+    this.#send('SIGCONT');
     const deadlineMs = performance.now() + STOP_GRACE_MS;
     while (this.pid !== null && performance.now() < deadlineMs) await delay(POLL_MS);
-    if (this.pid !== null) this.signal('SIGKILL');
+    this.#send('SIGKILL');
     rmSync(this.#pidFile, { force: true });
     return true;
   }

@@ -46,7 +46,7 @@ describe('what a commit binds', () => {
 
   it('a leaf per decision, with the numbers of the wire', () => {
     expect(DECISION).toEqual({ APPROVED: 1, REJECTED: 2, CONFLICT: 3, EXPIRED: 4 });
-    expect(REASON).toEqual({ QUORUM: 0, MALFORMED: 1, CLAIMED: 2, TIMEOUT: 3, SPLIT: 4 });
+    expect(REASON).toEqual({ QUORUM: 0, MALFORMED: 1, CLAIMED: 2, TIMEOUT: 3, SPLIT: 4, EPOCH: 5 });
     const leaf = decisionLeaf(decision, 258);
     expect(leaf).toEqual(
       DecisionLeafSsz.serialize({ id: other, decision: 4, reason: 4, confidence: 17, receipt: 258 }),
