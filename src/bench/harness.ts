@@ -1,6 +1,6 @@
 /**
  * Measures columns of a row side by side: samples of all columns interleaved, so that whatever else the machine does
- * hits them alike; medians with their spread; and a checksum per column, which must be the same for all.
+ * hits them alike; medians of the calmer half of the turns, with their spread; and a checksum per column, which must be the same for all.
  */
 import { PqError } from '../errors.ts';
 
@@ -102,7 +102,7 @@ export function measure(spec: RowSpec, effort: Effort): Row {
     columns.map(({ column }) => column),
     effort,
   );
-  const perOperation = times.map((all) => all.map((nanoseconds) => nanoseconds / 1000 / spec.operations));
+  const perOperation = calmHalf(times).map((all) => all.map((nanoseconds) => nanoseconds / 1000 / spec.operations));
   return {
     name: spec.name,
     params: spec.params,
@@ -139,6 +139,25 @@ function sample(columns: readonly Column[], effort: Effort): number[][] {
     }
   }
   return times;
+}
+
+/**
+ * The samples of those turns in which all columns together were not slower than in the median turn: where the machine was
+ * busy with something else, it was so for all of them. A column that stopped early, with too few left, keeps all of its own.
+ */
+export function calmHalf(times: readonly (readonly number[])[]): readonly (readonly number[])[] {
+  const turns = Math.max(...times.map((all) => all.length));
+  const scores = new Array<number>(turns).fill(0);
+  for (const all of times) {
+    if (all.length < turns) continue;
+    const median = percentile(all, 0.5);
+    for (const [turn, time] of all.entries()) scores[turn]! += time / median;
+  }
+  const limit = percentile(scores, 0.5);
+  return times.map((all) => {
+    const calm = all.filter((_, turn) => scores[turn]! <= limit);
+    return calm.length < 5 ? all : calm;
+  });
 }
 
 function runOnce(column: Column): { nanoseconds: number; result: number | string } {

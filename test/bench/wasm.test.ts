@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { agree, type Column, measure, QUICK, type Row, type RowSpec } from '../../src/bench/harness.ts';
+import { agree, type Column, calmHalf, measure, QUICK, type Row, type RowSpec } from '../../src/bench/harness.ts';
 import { markdown } from '../../src/bench/markdown.ts';
 import { bestLibrary, columnsOf, ratioOf, report, targetsOf } from '../../src/bench/report.ts';
 import { type Group, KERNEL_GROUPS, labelOf, measureGroups } from '../../src/bench/wasm.ts';
@@ -41,6 +41,15 @@ describe('a row', () => {
   it.each(['columns', 'libraries'] as const)('is refused when one of the %s computes something else', (where) => {
     const wrong = { ...spec, [where]: { ...spec[where], wrong: answering(7) } };
     expect(codeOf(() => measure(wrong, QUICK))).toBe('BENCH_CHECKSUM');
+  });
+
+  it('counts the turns in which the machine was calm, the same for all columns', () => {
+    const busy = (time: number, turn: number): number => (turn % 3 === 0 ? 4 * time : time);
+    const [first, second] = [10, 20].map((time) => Array.from({ length: 30 }, (_, turn) => busy(time, turn)));
+    const early = second!.slice(0, 6);
+    const [a, b, c] = calmHalf([first!, second!, early]);
+    expect([new Set(a), new Set(b), a!.length]).toEqual([new Set([10]), new Set([20]), 20]);
+    expect(c).toEqual(early);
   });
 
   it('prepares before every run', () => {

@@ -72,7 +72,7 @@ export function printEnd(terminal: Terminal, report: Report): void {
   if (targets.length > 0) printTargets(terminal, targets);
   terminal.line(headline(report));
   terminal.line(
-    'Medians, ± half of the spread from the 10th to the 90th percentile. Ratios: how many times longer than simd.',
+    'Medians of the calmer half of the turns, ± half of the spread from the 10th to the 90th percentile. Ratios: how many times longer than simd.',
   );
 }
 
