@@ -16,24 +16,28 @@ interface Choice {
   readonly hashMany: By;
   /** ML-DSA-65 verification. */
   readonly verify: By;
-  /** The kernels with a state: DAG, tally, conflict set. And SHAKE, which no hot path has. */
+  /** The kernels with a state: DAG, tally, conflict set, learning. And SHAKE, which no hot path has. */
   readonly rest: By;
 }
 
 /** From here on OpenSSL's faster permutation is worth its dearer call. */
 export const LONG_MESSAGE_BYTES = 4096;
 
-// Microseconds, one run on an idle machine (AMD EPYC, Node 26.10). The ratios hold elsewhere, the figures do not.
+// Microseconds, from the run in docs/benchmarks.md; the DAG, the tally, the conflict set and learning have their rows there too, all
+// faster than their twins. On another machine the ratios hold, the figures do not.
 //
-//                                       SIMD   scalar   node:crypto   twin
-// SHA3-256 of 32 B                      0.40     0.40           1.0    3.5
-// SHA3-256 of 512 B                      1.4      1.4           2.0     14
-// SHA3-256 of 2 KB                       5.3      5.3           5.3     55
-// SHA3-256 of 4 KB                        10       10           9.1    110
-// SHA3-256 of 1 000 × 512 B, each        1.0      1.7           2.0     15
-// Merkle root of 1 000 × 512 B         1 200    2 000         3 300
-// ML-DSA-65, key seen before              15       45           200  1 100
-// ML-DSA-65, new key                      65      140           220  2 700
+//                                      SIMD  scalar  node:crypto    twin
+// SHA3-256 of 32 B                     0.43    0.43         1.09    4.86
+// SHA3-256 of 512 B                    1.45    1.48         1.95    21.4
+// SHA3-256 of 2 KB                     5.92    6.15         7.07     139
+// SHA3-256 of 4 KB                     23.1    18.5         16.9     317
+// SHA3-256 of 64 KB                     251     247          201   3 531
+// SHA3-256 of 1 000 × 512 B, each      1.52    2.44         3.50    33.2
+// Merkle root of 1 000 × 512 B        1 639   2 757        7 462  39 807
+// Merkle proof in 1 024 leaves         6.87    6.89         28.2    71.6
+// ML-DSA-65, each of 4 known keys      13.0    39.3          183   1 016
+// ML-DSA-65, each of 100 known keys    15.7    41.9          164   1 003
+// ML-DSA-65, a new key                 55.0     111          181   2 044
 export const FASTEST = {
   /** Node, with or without SIMD. */
   node: { hash: 'core', hashLong: 'native', hashMany: 'core', verify: 'core', rest: 'core' },
