@@ -7,6 +7,7 @@
  */
 import type { IdentifiedProposal, Proposal, ProposalKeys } from '../core/types.ts';
 import type { Kernels } from '../wasm/kernels.ts';
+import type { StateSnapshot } from './state-view.ts';
 
 /** Version of the proposals that the built-in applications take. */
 export const PROPOSAL_VERSION = 1;
@@ -111,8 +112,11 @@ export interface Application {
   /** Reads the executed state. Paths: see the application. Throws `APP_QUERY_UNKNOWN`. */
   query(path: string, data: Uint8Array): QueryAnswer;
   describe(proposal: Proposal): ProposalDescription;
-  /** The whole executed state, canonical: equal states give equal bytes. */
-  snapshot(): Uint8Array;
-  /** Replaces the state. Throws `APP_SNAPSHOT_INVALID`, and then changes nothing. */
-  restore(snapshot: Uint8Array): void;
+  /** The whole executed state, canonical: equal states give equal pieces. */
+  snapshot(): StateSnapshot;
+  /**
+   * Replaces the state by that of a snapshot, given in its pieces. With `expected` it must be the state after that commit, by its
+   * root. Throws `APP_SNAPSHOT_INVALID`, and then changes nothing.
+   */
+  restore(pieces: Iterable<Uint8Array>, expected?: Pick<ApplicationInfo, 'lastIndex' | 'stateRoot'>): void;
 }

@@ -18,6 +18,7 @@ import {
 import { MerkleTree } from './merkle-tree.ts';
 import { Progress } from './progress.ts';
 import { refuseSnapshot } from './snapshot-error.ts';
+import { type StateSnapshot, StateView, StateViews } from './state-view.ts';
 
 /** Kinds of proposals of `kv`. */
 export const SET_KIND = 16;
@@ -58,6 +59,7 @@ export class KeyValue implements Application {
   readonly #chainId: Uint8Array;
   /** In the order of first writing, which is the order of the leaves. */
   #entries = new Map<string, Entry>();
+  readonly #views = new StateViews<Entry>();
   #tree: MerkleTree;
   #progress: Progress;
 
@@ -115,26 +117,29 @@ export class KeyValue implements Application {
     return { kind: 'other', body: proposal.body };
   }
 
-  snapshot(): Uint8Array {
-    const parts: Uint8Array[] = [];
-    for (const { key, value } of this.#entries.values()) {
-      const length = new Uint8Array(4);
-      new DataView(length.buffer).setUint32(0, value.length, true);
-      parts.push(length, encodePair(key, value));
-    }
-    return this.#progress.wrap(this.name, this.#chainId, concatBytes(...parts));
+  snapshot(): StateSnapshot {
+    const { size } = this.#entries;
+    const view = new StateView(this.#entries.values(), size, encodeEntry);
+    return this.#views.open(this.#progress.head(this.name, this.#chainId, size), view);
   }
 
-  restore(snapshot: Uint8Array): void {
-    const { index, state } = Progress.unwrap(this.name, this.#chainId, snapshot);
+  restore(snapshot: Iterable<Uint8Array>, expected?: Pick<ApplicationInfo, 'lastIndex' | 'stateRoot'>): void {
+    const pieces = snapshot[Symbol.iterator]();
+    const { index, elements } = Progress.open(this.name, this.#chainId, pieces);
     const restored = new KeyValue({ kernels: this.#kernels, chainId: this.#chainId });
-    for (const pair of splitPairs(state)) {
-      if (restored.#entries.has(nameOf(pair.key))) refuseSnapshot('keys');
-      restored.#put(pair);
+    for (let piece = pieces.next(); !piece.done; piece = pieces.next()) {
+      for (const pair of splitPairs(piece.value)) {
+        if (restored.#entries.has(nameOf(pair.key))) refuseSnapshot('keys');
+        restored.#put(pair);
+      }
+      restored.#tree.root(); // Piece by piece: else all leaves are kept until the end.
     }
+    if (restored.#entries.size !== elements) refuseSnapshot('length');
+    const progress = new Progress(restored.#tree.root(), index);
+    progress.require(expected);
     this.#entries = restored.#entries;
     this.#tree = restored.#tree;
-    this.#progress = new Progress(this.#tree.root(), index);
+    this.#progress = progress;
   }
 
   #execute(proposal: Proposal): ReceiptCode {
@@ -150,7 +155,9 @@ export class KeyValue implements Application {
   /** Copies: the proposal's bytes are a view of a whole block. */
   #put({ key, value }: Pair): void {
     const name = nameOf(key);
-    const position = this.#entries.get(name)?.position ?? this.#entries.size;
+    const before = this.#entries.get(name);
+    if (before) this.#views.keep(before.position, before);
+    const position = before?.position ?? this.#entries.size;
     this.#entries.set(name, { key: Uint8Array.from(key), value: Uint8Array.from(value), position });
     this.#tree.set(position, encodePair(key, value));
   }
@@ -165,6 +172,13 @@ function splitBody(body: Uint8Array): Pair | undefined {
   const length = body[0];
   if (length === undefined || length === 0 || body.length < 1 + length) return undefined;
   return { key: body.subarray(1, 1 + length), value: body.subarray(1 + length) };
+}
+
+/** Value length u32 ‖ pair. */
+function encodeEntry({ key, value }: Entry): Uint8Array {
+  const length = new Uint8Array(4);
+  new DataView(length.buffer).setUint32(0, value.length, true);
+  return concatBytes(length, encodePair(key, value));
 }
 
 function* splitPairs(state: Uint8Array): Generator<Pair> {

@@ -5,7 +5,9 @@ import { RECEIPT, type ReceiptCode } from './application.ts';
 import { MerkleTree } from './merkle-tree.ts';
 import { NONCE_BITMAP_BYTES, NonceWindow } from './nonce-window.ts';
 import { ACCOUNT_ID_BYTES, accountId, type Transfer } from './payments-format.ts';
+import type { SnapshotHead } from './progress.ts';
 import { refuseSnapshot } from './snapshot-error.ts';
+import { type StateSnapshot, StateView, StateViews } from './state-view.ts';
 
 /**
  * The account that fees go to. No key hashes to this id, so nobody can ever spend from it: fees are burned, in plain
@@ -38,6 +40,7 @@ export class Ledger {
   readonly #accounts: Entry[] = [];
   readonly #byId = new Map<string, Entry>();
   readonly #tree: MerkleTree;
+  readonly #views = new StateViews<Entry>();
   /** Accounts whose leaf is not in the tree yet. */
   readonly #changed = new Set<Entry>();
 
@@ -84,6 +87,8 @@ export class Ledger {
   /** Executes a transfer that {@link checkTransfer} and its signature allow; one that fails changes nothing at all. */
   transfer(from: Uint8Array, { nonce, to, amount, fee }: Transfer): void {
     const [sender, recipient, fees] = [this.#byId.get(nameOf(from))!, this.#byId.get(nameOf(to))!, this.#accounts[0]!];
+    // A view has no place for the fee account: its balance is in the head.
+    for (const each of [sender, recipient]) this.#views.keep(each.position - 1, each);
     sender.balance -= amount + fee;
     recipient.balance += amount;
     fees.balance += fee;
@@ -107,40 +112,38 @@ export class Ledger {
     return { position: entry.position, count: this.#tree.size, leaf: toHex(leafOf(entry)), path };
   }
 
-  /** Canonical bytes of the whole ledger. */
-  encode(): Uint8Array {
-    const bytes = new Uint8Array(8 + (this.size - 1) * RECORD_BYTES);
-    writeU64(bytes, 0, this.#accounts[0]!.balance);
-    for (const [i, account] of this.#accounts.slice(1).entries()) {
-      const at = 8 + i * RECORD_BYTES;
-      bytes.set(account.publicKey, at);
-      bytes.set(leafOf(account).subarray(ACCOUNT_ID_BYTES), at + PUBLIC_KEY_BYTES);
-    }
-    return bytes;
+  /** The whole ledger as it is now: the balance of the fee account in `head`, then the records of the others. */
+  snapshot(head: (accounts: number, state: Uint8Array) => Uint8Array): StateSnapshot {
+    const accounts = this.#accounts.values();
+    accounts.next();
+    const state = new Uint8Array(8);
+    writeU64(state, 0, this.#accounts[0]!.balance);
+    const others = this.size - 1;
+    return this.#views.open(head(others, state), new StateView(accounts, others, encodeRecord));
   }
 
-  /** The ledger that {@link encode} wrote. Throws `APP_SNAPSHOT_INVALID`. */
-  static decode(kernels: Kernels, bytes: Uint8Array): Ledger {
-    const count = (bytes.length - 8) / RECORD_BYTES;
-    if (!Number.isInteger(count) || count < 0) refuseSnapshot('length');
+  /** The ledger that {@link snapshot} gave: `state` of its head, and the other pieces. Throws `APP_SNAPSHOT_INVALID`. */
+  static restore(kernels: Kernels, { elements, state }: SnapshotHead, pieces: Iterator<Uint8Array>): Ledger {
+    if (state.length !== 8) refuseSnapshot('length');
     const ledger = new Ledger(kernels);
-    let supply = readU64(bytes, 0);
-    ledger.#accounts[0]!.balance = supply;
-    for (let at = 8; at < bytes.length; at += RECORD_BYTES) {
-      const publicKey = bytes.slice(at, at + PUBLIC_KEY_BYTES);
-      const balance = readU64(bytes, at + PUBLIC_KEY_BYTES);
-      const low = readU64(bytes, at + PUBLIC_KEY_BYTES + 8);
-      supply += balance;
-      const id = accountId(kernels, publicKey);
-      if (!Number.isSafeInteger(supply) || ledger.account(id)) refuseSnapshot('accounts');
-      ledger.#add(
-        id,
-        publicKey,
-        balance,
-        new NonceWindow(low, bytes.slice(at + PUBLIC_KEY_BYTES + 16, at + RECORD_BYTES)),
-      );
+    ledger.#accounts[0]!.balance = readU64(state, 0);
+    for (let piece = pieces.next(); !piece.done; piece = pieces.next()) {
+      if (piece.value.length % RECORD_BYTES !== 0) refuseSnapshot('length');
+      for (let at = 0; at < piece.value.length; at += RECORD_BYTES) ledger.#addRecord(piece.value, at);
+      ledger.root(); // Piece by piece: else all leaves are kept until the end.
     }
+    const supply = ledger.#accounts.reduce((sum, { balance }) => sum + balance, 0);
+    if (ledger.size - 1 !== elements || !Number.isSafeInteger(supply)) refuseSnapshot('accounts');
     return ledger;
+  }
+
+  #addRecord(bytes: Uint8Array, at: number): void {
+    const publicKey = bytes.slice(at, at + PUBLIC_KEY_BYTES);
+    const id = accountId(this.#kernels, publicKey);
+    if (this.account(id)) refuseSnapshot('accounts');
+    const low = readU64(bytes, at + PUBLIC_KEY_BYTES + 8);
+    const nonces = new NonceWindow(low, bytes.slice(at + PUBLIC_KEY_BYTES + 16, at + RECORD_BYTES));
+    this.#add(id, publicKey, readU64(bytes, at + PUBLIC_KEY_BYTES), nonces);
   }
 
   #add(id: Uint8Array, publicKey: Uint8Array, balance: number, nonces: NonceWindow): void {
@@ -149,6 +152,14 @@ export class Ledger {
     this.#byId.set(nameOf(id), entry);
     this.#changed.add(entry);
   }
+}
+
+/** Public key ‖ what its leaf has after the id. */
+function encodeRecord(account: Account): Uint8Array {
+  const record = new Uint8Array(RECORD_BYTES);
+  record.set(account.publicKey);
+  record.set(leafOf(account).subarray(ACCOUNT_ID_BYTES), PUBLIC_KEY_BYTES);
+  return record;
 }
 
 /** Leaf of the state tree. The id stands for the key, whose hash it is. */

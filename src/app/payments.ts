@@ -28,6 +28,7 @@ import {
   TRANSFER_CONTEXT,
 } from './payments-format.ts';
 import { Progress } from './progress.ts';
+import type { StateSnapshot } from './state-view.ts';
 import { VerifiedCache } from './verified-cache.ts';
 
 const NOTHING = new Uint8Array(0);
@@ -157,14 +158,18 @@ export class Payments implements Application {
     return this.#ledger;
   }
 
-  snapshot(): Uint8Array {
-    return this.#progress.wrap(this.name, this.#chainId, this.#ledger.encode());
+  snapshot(): StateSnapshot {
+    return this.#ledger.snapshot((accounts, state) => this.#progress.head(this.name, this.#chainId, accounts, state));
   }
 
-  restore(snapshot: Uint8Array): void {
-    const { index, state } = Progress.unwrap(this.name, this.#chainId, snapshot);
-    this.#ledger = Ledger.decode(this.#kernels, state);
-    this.#progress = new Progress(this.#ledger.root(), index);
+  restore(snapshot: Iterable<Uint8Array>, expected?: Pick<ApplicationInfo, 'lastIndex' | 'stateRoot'>): void {
+    const pieces = snapshot[Symbol.iterator]();
+    const head = Progress.open(this.name, this.#chainId, pieces);
+    const ledger = Ledger.restore(this.#kernels, head, pieces);
+    const progress = new Progress(ledger.root(), head.index);
+    progress.require(expected);
+    this.#ledger = ledger;
+    this.#progress = progress;
   }
 
   #execute({ id, proposal }: IdentifiedProposal): ReceiptCode {

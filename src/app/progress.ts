@@ -6,7 +6,15 @@ const MAGIC = utf8('pq/app/1');
 const NAME_BYTES = 16;
 const CHAIN_ID_BYTES = 32;
 const INDEX_AT = MAGIC.length + NAME_BYTES + CHAIN_ID_BYTES;
-const STATE_AT = INDEX_AT + 8;
+const ELEMENTS_AT = INDEX_AT + 8;
+const STATE_AT = ELEMENTS_AT + 8;
+
+/** What the first piece of a snapshot says. */
+export interface SnapshotHead {
+  readonly index: number;
+  readonly elements: number;
+  readonly state: Uint8Array;
+}
 
 /** How far an application has come: what it executed last, and what of that is committed. */
 export class Progress {
@@ -42,25 +50,41 @@ export class Progress {
     this.#committed = this.#executed;
   }
 
-  /** A snapshot: magic ‖ application's name, padded ‖ chain id ‖ index of the last executed commit u64 ‖ state. */
-  wrap(name: string, chainId: Uint8Array, state: Uint8Array): Uint8Array {
+  /**
+   * The first piece of a snapshot: magic ‖ application's name, padded ‖ chain id ‖ index of the last executed commit u64 ‖ number
+   * of elements in the other pieces u64 ‖ `state`.
+   */
+  head(name: string, chainId: Uint8Array, elements: number, state: Uint8Array = new Uint8Array(0)): Uint8Array {
     const bytes = new Uint8Array(STATE_AT + state.length);
     bytes.set(MAGIC);
     bytes.set(utf8(name), MAGIC.length);
     bytes.set(chainId, MAGIC.length + NAME_BYTES);
-    new DataView(bytes.buffer).setBigUint64(INDEX_AT, BigInt(this.executedIndex), true);
+    const view = new DataView(bytes.buffer);
+    view.setBigUint64(INDEX_AT, BigInt(this.executedIndex), true);
+    view.setBigUint64(ELEMENTS_AT, BigInt(elements), true);
     bytes.set(state, STATE_AT);
     return bytes;
   }
 
-  /** Throws `APP_SNAPSHOT_INVALID` for a snapshot of another application or chain. */
-  static unwrap(name: string, chainId: Uint8Array, snapshot: Uint8Array): { index: number; state: Uint8Array } {
-    if (snapshot.length < STATE_AT) refuseSnapshot('length');
-    const expected = new Progress(new Uint8Array(0)).wrap(name, chainId, new Uint8Array(0));
-    if (!equalBytes(snapshot.subarray(0, INDEX_AT), expected.subarray(0, INDEX_AT)))
+  /** What {@link head} says. Throws `APP_SNAPSHOT_INVALID` for one of another application or chain, or none at all. */
+  static open(name: string, chainId: Uint8Array, pieces: Iterator<Uint8Array>): SnapshotHead {
+    const first = pieces.next();
+    const bytes = first.done ? new Uint8Array(0) : first.value;
+    if (bytes.length < STATE_AT) refuseSnapshot('length');
+    const expected = new Progress(new Uint8Array(0)).head(name, chainId, 0);
+    if (!equalBytes(bytes.subarray(0, INDEX_AT), expected.subarray(0, INDEX_AT)))
       refuseSnapshot('application or chain');
-    const index = Number(new DataView(snapshot.buffer, snapshot.byteOffset).getBigUint64(INDEX_AT, true));
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const index = Number(view.getBigUint64(INDEX_AT, true));
+    const elements = Number(view.getBigUint64(ELEMENTS_AT, true));
     if (!Number.isSafeInteger(index)) refuseSnapshot('index');
-    return { index, state: snapshot.subarray(STATE_AT) };
+    return { index, elements, state: bytes.subarray(STATE_AT) };
+  }
+
+  /** Throws `APP_SNAPSHOT_INVALID` unless this is where a snapshot was expected to be. */
+  require(expected: { readonly lastIndex: number; readonly stateRoot: Uint8Array } | undefined): void {
+    if (expected === undefined) return;
+    if (this.executedIndex !== expected.lastIndex) refuseSnapshot('commit');
+    if (!equalBytes(this.#executed.stateRoot, expected.stateRoot)) refuseSnapshot('root');
   }
 }

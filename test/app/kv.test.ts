@@ -108,8 +108,8 @@ test('any history equals a map; the root is that of all entries at once; a snaps
           kernels.merkleRoot(Array.from(model, ([key, value]) => encodePair(utf8(key), utf8(value)))),
         );
         const copy = fresh();
-        copy.restore(app.snapshot());
-        expect(copy.snapshot()).toEqual(app.snapshot());
+        copy.restore(app.snapshot().pieces, app.info());
+        expect([...copy.snapshot().pieces]).toEqual([...app.snapshot().pieces]);
         expect(copy.info()).toEqual(app.info());
         if (at % 2 === 0) app = copy;
       }
@@ -124,16 +124,53 @@ test('damaged snapshots are refused', () => {
     ['a', 'b'],
     ['c', 'd'],
   ]);
-  const good = app.snapshot();
-  const again = good.subarray(good.length - 7);
+  const [head, pairs] = [...app.snapshot().pieces] as [Uint8Array, Uint8Array];
   const bad = [
-    good.subarray(0, 70),
-    good.subarray(0, good.length - 1),
-    flipped(good, 9),
-    Uint8Array.from([...good, ...again]),
-    Uint8Array.from([...good, 1]),
+    [],
+    [head],
+    [head.subarray(0, -1), pairs],
+    [flipped(head, 9), pairs],
+    [flipped(head, 64), pairs],
+    [head, pairs.subarray(0, -1)],
+    [head, pairs, pairs.subarray(-7)],
+    [head, pairs, Uint8Array.of(1)],
   ];
-  for (const bytes of bad)
-    expect(() => app.restore(bytes)).toThrow(expect.objectContaining({ code: 'APP_SNAPSHOT_INVALID' }));
-  expect(app.snapshot()).toEqual(good);
+  const refused = expect.objectContaining({ code: 'APP_SNAPSHOT_INVALID' });
+  for (const pieces of bad) expect(() => app.restore(pieces)).toThrow(refused);
+  const info = app.info();
+  expect(() => app.restore([head, pairs], { ...info, lastIndex: 1 })).toThrow(refused);
+  expect(() => app.restore([head, pairs], { ...info, stateRoot: new Uint8Array(32) })).toThrow(refused);
+  expect([...app.snapshot().pieces]).toEqual([head, pairs]);
+  app.restore([head, pairs], info);
+  expect([...app.snapshot().pieces]).toEqual([head, pairs]);
+});
+
+test('a snapshot is the state when it was taken, whatever is written while it is walked', () => {
+  const app = fresh();
+  const entries = Array.from({ length: 2000 }, (_, i) => [`key ${i}`, 'x'.repeat(100 + (i % 400))]);
+  app.initChain(entries);
+  const before = [...app.snapshot().pieces];
+  expect(before.length).toBeGreaterThan(2);
+  const snapshot = app.snapshot();
+  const given: Uint8Array[] = [];
+  let index = 0;
+  const change = () => {
+    index++;
+    const approved = [0, 700, 1400, 1999, 5000 + index].map((at) => put(SET_KIND, `key ${at}`, `changed ${index}`));
+    app.finalizeBlock({ index, timestampMs: 0, approved });
+    app.commit();
+  };
+  change();
+  for (const piece of snapshot.pieces) {
+    given.push(piece);
+    change();
+  }
+  expect(Buffer.concat(given).equals(Buffer.concat(before))).toBe(true);
+  const copy = fresh();
+  copy.restore(given);
+  expect(get(copy, 'key 1400')).toBe('x'.repeat(100 + (1400 % 400)));
+  // One that is given up is not walked any further.
+  const abandoned = app.snapshot();
+  abandoned.close();
+  expect([...abandoned.pieces]).toHaveLength(1);
 });

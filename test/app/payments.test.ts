@@ -56,7 +56,7 @@ describe('transfers', () => {
   test.each(cases)('%s leaves the state as it was', async (code, build) => {
     const { app, accounts } = payments([100, 100]);
     expect(execute(app, await transfer(accounts[0]!, accounts[1]!, { nonce: 1500, amount: 2 }))).toEqual(['OK']);
-    const before = app.snapshot();
+    const before = [...app.snapshot().pieces];
     const root = app.info().stateRoot;
     const index = app.info().lastIndex;
     const { receipts, stateRoot } = app.finalizeBlock({
@@ -313,23 +313,47 @@ describe('state', () => {
 
   test('foreign or damaged snapshots are refused and change nothing', () => {
     const { app } = payments([7, 9]);
-    const good = app.snapshot();
+    const [head, records] = [...app.snapshot().pieces] as [Uint8Array, Uint8Array];
     const before = app.info();
+    const refused = expect.objectContaining({ code: 'APP_SNAPSHOT_INVALID' });
     const other = new Payments({ kernels, chainId: flipped(CHAIN_ID) });
-    expect(() => other.restore(good)).toThrow(expect.objectContaining({ code: 'APP_SNAPSHOT_INVALID' }));
-    const doubled = Uint8Array.from([...good, ...good.subarray(good.length - 2096)]);
+    expect(() => other.restore([head, records])).toThrow(refused);
     for (const bad of [
-      good.subarray(1),
-      good.subarray(0, good.length - 1),
-      new Uint8Array(0),
-      flipped(good),
-      flipped(good, 12),
-      doubled,
+      [],
+      [head],
+      [head.subarray(1), records],
+      [flipped(head), records],
+      [flipped(head, 12), records],
+      [head.subarray(0, -1), records],
+      [head, records.subarray(1)],
+      [head, records, records],
+      [head, records.subarray(0, 2096)],
     ]) {
-      expect(() => app.restore(bad)).toThrow(expect.objectContaining({ code: 'APP_SNAPSHOT_INVALID' }));
+      expect(() => app.restore(bad)).toThrow(refused);
     }
+    expect(() => app.restore([head, records], { ...before, lastIndex: 1 })).toThrow(refused);
+    expect(() => app.restore([head, flipped(records, 2000)], before)).toThrow(refused);
+    const good = [head, records];
     expect(app.info()).toEqual(before);
     app.restore(good);
     expect(app.info()).toEqual(before);
+  });
+
+  test('a snapshot is the state when it was taken, whatever is executed while it is walked', async () => {
+    const { app, accounts } = payments(Array.from({ length: 300 }, (_, i) => i + 10));
+    const before = [...app.snapshot().pieces];
+    expect(before.length).toBeGreaterThan(3);
+    const snapshot = app.snapshot();
+    const given: Uint8Array[] = [];
+    let nonce = 1;
+    for (const piece of snapshot.pieces) {
+      given.push(piece);
+      const paid = [0, 130, 260].map((from) => transfer(accounts[from]!, accounts[299 - from]!, { nonce, fee: 1 }));
+      const codes = execute(app, ...(await Promise.all(paid)), await registration(account(400 + nonce)));
+      expect(codes).toEqual(['OK', 'OK', 'OK', 'OK']);
+      nonce++;
+    }
+    expect(Buffer.concat(given).equals(Buffer.concat(before))).toBe(true);
+    expect(Buffer.concat([...app.snapshot().pieces]).equals(Buffer.concat(before))).toBe(false);
   });
 });
