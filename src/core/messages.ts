@@ -39,7 +39,9 @@ export type Message =
   /** Asks for what closed an epoch. */
   | { readonly kind: 'fetchClosing'; readonly epoch: number }
   /** The certificate of an epoch's last commit. */
-  | { readonly kind: 'closing'; readonly certificate: Certificate };
+  | { readonly kind: 'closing'; readonly certificate: Certificate }
+  /** Something older was asked for: commits before `first`, and their blocks, are kept no more. Others may have them. */
+  | { readonly kind: 'pruned'; readonly first: CommitIndex };
 
 const KIND = {
   block: 1,
@@ -51,6 +53,7 @@ const KIND = {
   commitsReply: 7,
   fetchClosing: 8,
   closing: 9,
+  pruned: 10,
 } as const satisfies Record<Message['kind'], number>;
 
 /** epoch u32, index u64, digest, highestRound u32, last. */
@@ -89,6 +92,8 @@ function encodeBody(message: Message): Uint8Array {
     case 'fetchCommits':
       requireCount(message.count);
       return new SszWriter(12).u64(message.from).u32(message.count).finish();
+    case 'pruned':
+      return new SszWriter(8).u64(message.first).finish();
     case 'commitsReply':
       return encodeCommitsReply(message.commits, message.certificate);
     case 'fetchClosing':
@@ -147,6 +152,9 @@ export function decodeMessage(bytes: Uint8Array): Message {
       return { kind: 'fetchClosing', epoch: reader.u32() };
     case KIND.closing:
       return { kind: 'closing', certificate: readCertificate(reader, 1, end) };
+    case KIND.pruned:
+      reader.enterFixed(1, end, 8);
+      return { kind: 'pruned', first: reader.u64() as CommitIndex };
     default:
       throw new PqError('MESSAGE_KIND', 'This kind of message is not known here.', { kind: bytes[0] });
   }

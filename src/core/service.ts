@@ -36,6 +36,10 @@ export class PeerService {
   readonly #parts: ServiceParts;
   /** Peers that failed in commit sync are asked last. */
   readonly #failures = new Map<AuthorIndex, number>();
+  /** The oldest commit that a connected peer says it keeps, where it said so. */
+  readonly #oldest = new Map<AuthorIndex, number>();
+  /** The commit that no connected peer keeps was told. */
+  #toldMissing = 0;
   /** How often the blocks of the range at hand were asked for in vain. */
   #late = 0;
   /** Peers asked for rounds so far: they take turns. */
@@ -82,6 +86,7 @@ export class PeerService {
 
   peerUp(peer: AuthorIndex): void {
     this.#parts.peers.connected(peer);
+    this.#oldest.delete(peer);
     this.#parts.out.send(peer, this.introduction);
   }
 
@@ -112,6 +117,8 @@ export class PeerService {
         return this.#parts.out.serve(peer, message);
       case 'closing':
         return this.#takeClosing(peer, message.certificate);
+      case 'pruned':
+        return this.#pruned(nowMs, peer, message.first);
       case 'commitsReply': {
         const { sync, intake } = this.#parts;
         try {
@@ -247,7 +254,7 @@ export class PeerService {
     const closingIndex = door.proven?.commits[0]?.index ?? 0;
     if (peers.supportedIndex() < executedIndex + lagMax && closingIndex <= executedIndex) return;
     const peer = this.#peersAhead(executedIndex)[0];
-    if (peer === undefined) return;
+    if (peer === undefined) return this.#noteMissing(executedIndex + 1);
     this.#late = 0;
     out.send(peer, sync.start(peer, executedIndex + 1, nowMs + this.#parts.timeoutMs()));
   }
@@ -257,8 +264,29 @@ export class PeerService {
     const { peers, committee } = this.#parts;
     const turn = (peer: AuthorIndex) => (peer + index + this.#late) % committee.size;
     const failures = (peer: AuthorIndex) => this.#failures.get(peer) ?? 0;
-    const ahead = peers.up().filter((peer) => peers.indexOf(peer) > index);
+    const keeps = (peer: AuthorIndex) => (this.#oldest.get(peer) ?? 0) <= index + 1;
+    const ahead = peers.up().filter((peer) => peers.indexOf(peer) > index && keeps(peer));
     return ahead.sort((a, b) => failures(a) - failures(b) || turn(a) - turn(b));
+  }
+
+  /** A peer keeps nothing before commit `first`: whoever has it is asked next. */
+  #pruned(nowMs: number, peer: AuthorIndex, first: number): void {
+    const { sync, intake, chain } = this.#parts;
+    this.#oldest.set(peer, first);
+    if (sync.peer !== peer || first <= chain.horizon.executedIndex + 1) return;
+    intake.refuse(peer, 'HISTORY_PRUNED', `the peer keeps commits from ${first} on`);
+    if (sync.hasRange) this.#isLate(nowMs);
+    else sync.stop();
+  }
+
+  /** Connected peers are ahead and none of them keeps the next commit: somebody must do something about it. */
+  #noteMissing(index: number): void {
+    const { peers, out } = this.#parts;
+    const isPruned = peers.up().some((peer) => (this.#oldest.get(peer) ?? 0) > index);
+    if (!isPruned || this.#toldMissing === index) return;
+    this.#toldMissing = index;
+    const message = 'no connected peer keeps the next commit any more: connect to an archive, which keeps all of them';
+    out.event({ type: 'alarm', fatal: false, code: 'HISTORY_PRUNED', message, data: { index } });
   }
 
   /** The peer asked last gave no answer in time. The blocks of a proven range may come from anybody else. */

@@ -1,4 +1,5 @@
 import type { ProposalData } from '../agent/proposals.ts';
+import type { StateSnapshot } from '../app/state-view.ts';
 import type { Execution } from '../core/io.ts';
 import type { IdentifiedProposal, KeysOf } from '../core/types.ts';
 import type { PqError } from '../errors.ts';
@@ -15,6 +16,10 @@ export interface NodeApplication {
   describe(proposal: IdentifiedProposal): ProposalData;
   /** One line for people. */
   summary(proposal: IdentifiedProposal): string;
+  /** The executed state as it is now, however it goes on. */
+  snapshot(): StateSnapshot;
+  /** Replaces the state by one that must be that of this commit. Throws `APP_SNAPSHOT_INVALID`, and then changes nothing. */
+  restore(pieces: Iterable<Uint8Array>, expected: { readonly lastIndex: number; readonly stateRoot: Uint8Array }): void;
   /** Executes the approved proposals of a commit, in order. Throws only when it cannot go on at all. */
   execute(execution: Execution): ExecutionAnswer;
 }

@@ -25,6 +25,8 @@ export function createApplication(genesis: Genesis, kernels: Kernels): NodeAppli
     },
     describe: ({ proposal }) => application.describe(proposal),
     summary: (proposal) => summaryOf(application, proposal),
+    snapshot: () => application.snapshot(),
+    restore: (pieces, expected) => application.restore(pieces, expected),
     execute: (execution) => executeOn(application, execution),
   };
 }

@@ -9,6 +9,7 @@ import type { Core } from '../core/core.ts';
 import type { CoreEvent } from '../core/events.ts';
 import type { Execution, Input, Output } from '../core/io.ts';
 import type { Message } from '../core/messages.ts';
+import type { CoreSnapshot } from '../core/snapshot.ts';
 import type { AcceptedBlock, Block, PeerNumber } from '../core/types.ts';
 import { PqError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
@@ -37,6 +38,8 @@ export interface DriverParts {
   readonly serve: (peer: PeerNumber, request: Message) => void;
   readonly execute: (execution: Execution) => ExecutionAnswer;
   readonly onEvent: (event: CoreEvent) => void;
+  /** The core's state; the application's is that of the same commit until this returns. */
+  readonly onSnapshot: (snapshot: CoreSnapshot) => void;
   readonly onOpinion: (block: AcceptedBlock, judgement: Awaited<ReturnType<Judge['judge']>>) => void;
   /** The core, the store or the application failed: nothing is stepped or signed any more. Called once. */
   readonly onFatal: (error: PqError) => void;
@@ -108,6 +111,8 @@ export class Driver {
         return parts.store.addBlock(blockEntry(output.block));
       case 'storeCommit':
         return this.#storeCommit(output);
+      case 'snapshot':
+        return parts.onSnapshot(output.snapshot);
       case 'seal':
         return parts.sealer.seal(output.block, output.record);
       case 'serve':

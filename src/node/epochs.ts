@@ -20,10 +20,15 @@ export class Epochs {
     this.#store.setMeta(nameOf(link.certificate.commits[0]!.epoch), encodeEpochLink(link));
   }
 
+  /** What closed an epoch and who decides after it, if it is over. */
+  link(epoch: number): EpochLink | undefined {
+    const bytes = this.#store.getMeta(nameOf(epoch));
+    return bytes && decodeEpochLink(bytes);
+  }
+
   /** The certificate of the last commit of an epoch, if it is over. */
   closing(epoch: number): Certificate | undefined {
-    const bytes = this.#store.getMeta(nameOf(epoch));
-    return bytes && decodeEpochLink(bytes).certificate;
+    return this.link(epoch)?.certificate;
   }
 
   /** The encoded chain from the committee of `epoch` on, as far as fits one answer: whoever needs more asks again. */

@@ -17,6 +17,7 @@ export interface HomePaths {
   readonly genesis: string;
   readonly keystore: string;
   readonly data: string;
+  readonly snapshots: string;
   /** The last-signed record. Losing it means that this validator may not sign any more. */
   readonly record: string;
 }
@@ -29,6 +30,7 @@ export function homePaths(home: string): HomePaths {
     genesis: join(config, 'genesis.json'),
     keystore: join(config, 'keystore.json'),
     data,
+    snapshots: join(data, 'snapshots'),
     record: join(data, 'last-signed'),
   };
 }

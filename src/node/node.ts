@@ -11,6 +11,7 @@ import { PqError } from '../errors.ts';
 import { systemClock } from '../qzmq/clock.ts';
 import { createTransport } from '../qzmq/transport.ts';
 import { openSignedRecord, type SignedRecordFile } from '../store/signed-record.ts';
+import { SnapshotFiles } from '../store/snapshot-files.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { loadKernels } from '../wasm/load.ts';
 import type { NodeApplication } from './application.ts';
@@ -19,6 +20,7 @@ import type { DecisionAnswer, NodeStatus, SubmitResult, Topic } from './client-p
 import { wallClock } from './clock.ts';
 import type { NodeEvent, NodeStats } from './events.ts';
 import type { Follower } from './followers.ts';
+import { type HistoryOptions, historyOptions } from './history.ts';
 import { homePaths } from './home.ts';
 import { type Log, stderrLog } from './log.ts';
 import { RunningNode } from './running-node.ts';
@@ -41,6 +43,8 @@ export interface NodeOptions {
   readonly local?: Partial<LocalParameters>;
   /** How far the clock of this node is off, in milliseconds; for development networks. Default 0. */
   readonly clockOffsetMs?: number;
+  /** How much of the past is kept. Default: {@link DEFAULT_HISTORY}. */
+  readonly history?: Partial<HistoryOptions>;
   /** Default: warnings and errors on stderr. */
   readonly log?: Log;
 }
@@ -79,13 +83,14 @@ export interface Node {
 
 /**
  * Starts a validator: opens its home, brings it back to where it was, joins the network. Throws `NODE_NOT_A_VALIDATOR`,
- * `NODE_OTHER_CHAIN`, `CONFIG_TIMEOUT_PHASE`, and the codes of store, record, recovery and transport.
+ * `NODE_OTHER_CHAIN`, `CONFIG_TIMEOUT_PHASE`, `CONFIG_RETENTION`, and the codes of store, record, recovery and transport.
  */
 export async function startNode(options: NodeOptions): Promise<Node> {
   const { genesis, identity, agent, log = stderrLog } = options;
   const kernels = loadKernels();
   const committee = committeeOf(kernels, genesis);
   const self = ownIndex(committee, identity);
+  const history = historyOptions(options.history);
   checkTimeoutPhase(agent.config.timeoutPhase, committee.parameters.openMs);
   const application = options.application ?? createApplication(genesis, kernels);
   const paths = homePaths(options.home);
@@ -98,8 +103,10 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     await checkChain(store, committee.chainId);
     const clock = wallClock(options.clockOffsetMs);
     const local = options.local ?? {};
-    const parts = { kernels, committee, self, identity, clock, store, record, agent, application, local, log };
-    const node = new RunningNode(parts);
+    const snapshots = SnapshotFiles.open(paths.snapshots);
+    const state = { store, record, snapshots, history };
+    const parts = { kernels, committee, self, identity, clock, agent, application, local, log };
+    const node = new RunningNode({ ...parts, ...state });
     closers.splice(0, closers.length, () => node.stop());
     await node.recover();
     await join(node, committee, options);

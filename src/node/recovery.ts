@@ -1,36 +1,50 @@
 /** Brings a core back to where it was: the inputs of a start, in their order, from the store and the last-signed record. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { decodeBlock, digestKey } from '../core/block.ts';
-import { decodeCommit } from '../core/commit.ts';
+import { equalBytes } from '../core/bytes.ts';
+import { decodeCommit, encodeCommit } from '../core/commit.ts';
 import type { Core } from '../core/core.ts';
+import type { EpochLink } from '../core/epoch-chain.ts';
 import type { Input, SignedRecord } from '../core/io.ts';
-import { GC_DEPTH_ROUNDS } from '../core/limits.ts';
+import { COMMIT_VOTE_WINDOW, GC_DEPTH_ROUNDS } from '../core/limits.ts';
 import { identifyProposals } from '../core/proposal.ts';
-import type { Block, IdentifiedProposal, SignedBlock } from '../core/types.ts';
-import { PqError } from '../errors.ts';
+import type { Block, Commit, IdentifiedProposal, Ref, SignedBlock } from '../core/types.ts';
+import { isPqError, PqError } from '../errors.ts';
 import type { CommitEntry, Store } from '../store/store.ts';
 import type { Kernels } from '../wasm/kernels.ts';
+import type { NodeApplication } from './application.ts';
 import type { Epochs } from './epochs.ts';
 import { isUnsigned, refsOf } from './history-server.ts';
+import type { Log } from './log.ts';
+import { readSnapshot, type SnapshotStore } from './snapshots.ts';
 
 /** Commits replayed before others get a turn of the event loop. */
 const COMMITS_PER_TURN = 64;
 
 export interface RecoveryParts {
   readonly kernels: Kernels;
-  readonly store: Pick<Store, 'commit' | 'commits' | 'block' | 'blocksFrom' | 'pendingProposals' | 'lastCommitIndex'>;
+  readonly store: Pick<
+    Store,
+    'commit' | 'commits' | 'block' | 'blocksFrom' | 'pendingProposals' | 'firstCommitIndex' | 'lastCommitIndex'
+  >;
+  readonly snapshots: Pick<SnapshotStore, 'indexes' | 'read' | 'distrust'>;
+  /** In its state of genesis. */
+  readonly application: Pick<NodeApplication, 'restore'>;
   readonly core: Pick<Core, 'status'>;
   /** Steps the core and carries out what follows, executions included, before it returns. */
   readonly post: (input: Input) => void;
-  /** What closed an epoch, if it is over. */
-  readonly closingOf: Epochs['closing'];
+  readonly epochs: Pick<Epochs, 'closing' | 'link'>;
   /** Null: this node has none and must not sign. */
   readonly record: SignedRecord | null;
   /** What was acknowledged and not decided: told before the core starts, which may find that some of it ran out meanwhile. */
   readonly owe: (pending: readonly IdentifiedProposal[]) => void;
+  readonly log: Log;
 }
 
 export interface Recovered {
+  /** The commit whose snapshot was used; 0: none was. */
+  readonly snapshot: number;
+  /** The newest commit that is stored, and executed again. */
   readonly commits: number;
   /** Blocks that no stored commit holds. */
   readonly blocks: number;
@@ -39,12 +53,15 @@ export interface Recovered {
 }
 
 /**
- * Replays the stored commits with their blocks, reloads what is not committed, and starts the core. Throws
- * `STORE_INCOMPLETE` when the store misses a block of a commit or the digest of a recomputed commit is another one.
+ * Goes on from the newest snapshot that can be used, replays the stored commits after it with their blocks, reloads what is
+ * not committed, and starts the core. Throws `STORE_INCOMPLETE` when the store misses a block or a commit, or the digest of
+ * a recomputed commit is another one.
  */
 export async function recover(parts: RecoveryParts): Promise<Recovered> {
   const { kernels, store, post, record, owe } = parts;
-  const committed = await replayCommits(parts);
+  const committed = new Set<string>();
+  const snapshot = restoreNewest(parts, committed);
+  await replayCommits(parts, snapshot, committed);
   const blocks: SignedBlock[] = [];
   const { gcRound, epoch } = parts.core.status();
   for (const bytes of store.blocksFrom(gcRound + 1, epoch)) {
@@ -58,16 +75,25 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
   owe(pending);
   const submissions = pending.map((proposal) => ({ proposal }));
   post({ type: 'start', record, unsigned: unsignedOf(parts), pending: submissions });
-  return { commits: store.lastCommitIndex, blocks: blocks.length, pending: pending.length };
+  return { snapshot, commits: store.lastCommitIndex, blocks: blocks.length, pending: pending.length };
 }
 
-/** Returns the digests of the committed blocks of the last epoch that can be above gcRound. */
-async function replayCommits({ kernels, store, core, post, closingOf }: RecoveryParts): Promise<Set<string>> {
-  const committed = new Set<string>();
+/** For people. */
+export function recoveredText({ snapshot, commits, blocks, pending }: Recovered): string {
+  const from = snapshot === 0 ? '' : `, from the snapshot of commit ${snapshot}`;
+  return `Recovered ${commits} commits${from}, ${blocks} blocks after them and ${pending} proposals.`;
+}
+
+/** Adds the digests of the committed blocks that can be above gcRound to `committed`. */
+async function replayCommits(parts: RecoveryParts, after: number, committed: Set<string>): Promise<void> {
+  const { kernels, store, core, post, epochs } = parts;
+  if (store.firstCommitIndex > after + 1) {
+    throw incomplete(`No snapshot can be used, and commit ${after + 1} is kept no more`, { index: after + 1 });
+  }
   const last = store.commit(store.lastCommitIndex);
   const lastEpoch = last && decodeCommit(last.commit).epoch;
   const lowestRound = (last?.leaderRound ?? 0) - GC_DEPTH_ROUNDS;
-  for (const entry of store.commits(1)) {
+  for (const entry of store.commits(after + 1)) {
     const blocks = blocksOf(kernels, store, entry);
     const commit = decodeCommit(entry.commit);
     post({ type: 'replay', record: { commit, blocks } });
@@ -79,15 +105,79 @@ async function replayCommits({ kernels, store, core, post, closingOf }: Recovery
     }
     if (entry.index % COMMITS_PER_TURN === 0) await nextTurn();
   }
-  const closing = lastEpoch === undefined ? undefined : closingOf(lastEpoch);
+  const closing = lastEpoch === undefined ? undefined : epochs.closing(lastEpoch);
   if (closing) post({ type: 'certified', certificate: closing });
-  return committed;
+}
+
+/** Returns the commit whose snapshot was used, 0 if none was: one that is damaged or does not fit gives way to an older one. */
+function restoreNewest(parts: RecoveryParts, committed: Set<string>): number {
+  const { snapshots, log } = parts;
+  for (const index of snapshots.indexes) {
+    try {
+      for (const { digest } of restoreAt(parts, index)) committed.add(digestKey(digest));
+      return index;
+    } catch (error) {
+      if (!isPqError(error)) throw error;
+      snapshots.distrust(index);
+      const message = `The snapshot of commit ${index} cannot be used; the one before it does: ${error.message}`;
+      log({ level: 'warn', code: error.code, message, data: { index } });
+    }
+  }
+  return 0;
+}
+
+/** Nothing is changed before all of it is known to fit the store. Returns the blocks that it names. */
+function restoreAt(parts: RecoveryParts, index: number): readonly Ref[] {
+  const { kernels, store, snapshots, application, post } = parts;
+  const stored = store.commit(index);
+  if (stored === undefined) throw incomplete(`Commit ${index} is not stored`, { index });
+  const pieces = snapshots.read(index);
+  try {
+    const { core, state } = readSnapshot(kernels, pieces);
+    const { commit, committed } = core;
+    if (!equalBytes(encodeCommit(commit), stored.commit)) throw incomplete(`Commit ${index} is another one`, { index });
+    const blocks = blocksAt(kernels, store, committed, index);
+    const commits = commitsUpTo(store, commit);
+    const links = linksTo(parts, commit.epoch);
+    application.restore(state, { lastIndex: index, stateRoot: commit.stateRoot });
+    for (const link of links) post({ type: 'enter', link });
+    post({ type: 'restore', snapshot: core, blocks, commits });
+    return committed;
+  } finally {
+    pieces.return(undefined);
+  }
+}
+
+/** What closed the one or two epochs before this one. */
+function linksTo({ epochs }: RecoveryParts, epoch: number): EpochLink[] {
+  const links: EpochLink[] = [];
+  for (let before = Math.max(0, epoch - 2); before < epoch; before++) {
+    const link = epochs.link(before);
+    if (link === undefined) throw incomplete(`What closed epoch ${before} is missing`, { epoch: before });
+    links.push(link);
+  }
+  return links;
+}
+
+/** The newest commits of its epoch up to this one that a certificate may still be made of, as far as they are kept. */
+function commitsUpTo(store: RecoveryParts['store'], { index, epoch }: Commit): Commit[] {
+  const commits: Commit[] = [];
+  for (const entry of store.commits(Math.max(1, index - COMMIT_VOTE_WINDOW + 1))) {
+    if (entry.index > index) break;
+    const commit = decodeCommit(entry.commit);
+    if (commit.epoch === epoch) commits.push(commit);
+  }
+  return commits;
 }
 
 function blocksOf(kernels: Kernels, store: RecoveryParts['store'], entry: CommitEntry): SignedBlock[] {
-  return refsOf(entry).map((ref) => {
+  return blocksAt(kernels, store, refsOf(entry), entry.index);
+}
+
+function blocksAt(kernels: Kernels, store: RecoveryParts['store'], refs: readonly Ref[], index: number): SignedBlock[] {
+  return refs.map((ref) => {
     const bytes = store.block(ref.digest);
-    if (bytes === undefined) throw incomplete(`A block of commit ${entry.index} is missing`, { index: entry.index });
+    if (bytes === undefined) throw incomplete(`A block of commit ${index} is missing`, { index });
     return decodeBlock(kernels, bytes);
   });
 }

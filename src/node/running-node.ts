@@ -35,15 +35,17 @@ import { Epochs } from './epochs.ts';
 import { EventHub } from './event-hub.ts';
 import type { NodeEvent, NodeStats } from './events.ts';
 import type { Follower } from './followers.ts';
+import { History, type HistoryOptions } from './history.ts';
 import { HistoryServer } from './history-server.ts';
 import { Judge } from './judge.ts';
 import type { Log } from './log.ts';
 import type { Node } from './node.ts';
 import { proofOf } from './proofs.ts';
-import { recover } from './recovery.ts';
+import { type RecoveryParts, recover, recoveredText } from './recovery.ts';
 import { Reporter } from './reporter.ts';
 import { Sealer } from './sealer.ts';
 import { Sessions } from './sessions.ts';
+import type { SnapshotStore } from './snapshots.ts';
 import { type StatsSources, statsOf, statusOf } from './stats.ts';
 import { checkUpgradePlace, isUpgrade, withUpgrades } from './upgrades.ts';
 import { WorkQueue } from './work-queue.ts';
@@ -64,6 +66,8 @@ export interface NodeParts {
   readonly agent: Pick<Agent, 'opine' | 'modelId' | 'config' | 'stats' | 'close'>;
   readonly application: NodeApplication;
   readonly local: Partial<LocalParameters>;
+  readonly snapshots: SnapshotStore;
+  readonly history: HistoryOptions;
   readonly log: Log;
   /** Told of every event of the core before the node draws its consequences. */
   readonly observe?: (event: CoreEvent) => void;
@@ -81,6 +85,7 @@ export class RunningNode implements Node, ClientBackend {
   readonly #driver: Driver;
   readonly #certificates: Certificates;
   readonly #epochs: Epochs;
+  readonly #history: History;
   readonly #decisions: Decisions;
   readonly #admission: Admission;
   readonly #sessions: Sessions;
@@ -106,7 +111,7 @@ export class RunningNode implements Node, ClientBackend {
       keysOf: application.keysOf,
       modelId: agent.modelId(),
       tableSeed: randomBytes(16),
-      local: parts.local,
+      local: { ...parts.local, snapshotEvery: parts.history.snapshotEvery },
     });
     const dagSize = () => this.#core.status().dagBlocks;
     this.#reporter = new Reporter(this.#hub, clock, (proposal) => application.summary(proposal), dagSize);
@@ -114,6 +119,13 @@ export class RunningNode implements Node, ClientBackend {
     this.#epochs = new Epochs(store);
     this.#judge = this.#makeJudge();
     this.#sealer = this.#makeSealer();
+    this.#history = new History({
+      ...{ store, application, clock, log },
+      files: parts.snapshots,
+      retain: parts.history.retain,
+      certifiedIndex: () => this.#certificates.newestIndex,
+      onFailed: this.#onStorageFailed,
+    });
     this.#driver = this.#makeDriver();
     this.#decisions = new Decisions(store, this.#certificates.newestIndex, this.#onStorageFailed);
     this.#admission = this.#makeAdmission();
@@ -147,22 +159,18 @@ export class RunningNode implements Node, ClientBackend {
     return this.#exit.promise;
   }
 
-  /** Replays what the store holds and starts the core. Throws what recovery throws, and what the core failed with. */
+  /** Goes on from where it was, and starts the core. Throws what recovery throws, and what the core failed with. */
   async recover(): Promise<void> {
-    const { kernels, store, record, log } = this.#parts;
+    const { kernels, store, snapshots, application, record, log } = this.#parts;
     const post = this.#driver.post.bind(this.#driver);
-    const { commits, blocks, pending } = await recover({
-      kernels,
-      store,
-      core: this.#core,
-      post,
-      closingOf: (epoch) => this.#epochs.closing(epoch),
-      record: record.read(),
-      owe: (proposals) => this.#admission.resume(proposals),
+    const state = { kernels, store, snapshots, application, epochs: this.#epochs, record: record.read() };
+    const owe: RecoveryParts['owe'] = (proposals) => this.#admission.resume(proposals);
+    const recovered = await recover({ ...state, log, post, owe, core: this.#core }).catch((error: unknown) => {
+      throw this.#fatal ?? error;
     });
     if (this.#fatal !== undefined) throw this.#fatal;
-    const message = `Recovered ${commits} commits, ${blocks} blocks after them and ${pending} proposals.`;
-    log({ level: 'info', code: 'RECOVERED', message });
+    this.#history.start();
+    log({ level: 'info', code: 'RECOVERED', message: recoveredText(recovered), data: { ...recovered } });
   }
 
   /** What the transport must be created with. */
@@ -244,6 +252,7 @@ export class RunningNode implements Node, ClientBackend {
       () => this.#sealer.settled(),
       () => this.#certificates.store(),
       () => this.#decisions.flush(),
+      () => this.#history.stop(),
       () => this.#sessions.close(),
       () => agent.close(),
       () => record.close(),
@@ -330,6 +339,7 @@ export class RunningNode implements Node, ClientBackend {
         this.#parts.observe?.(event);
         this.#bookkeeper.record(event);
       },
+      onSnapshot: (snapshot) => this.#history.take(snapshot),
       onOpinion: (block, judgement) => {
         if (judgement !== null) this.#reporter.opinion(block, judgement);
       },

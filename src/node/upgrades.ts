@@ -31,6 +31,8 @@ export function withUpgrades(kernels: Kernels, application: NodeApplication): No
     check: (proposal) => (isUpgrade(proposal) ? checkUpgrade(kernels, proposal) : application.check(proposal)),
     describe: (proposal) => (isUpgrade(proposal) ? describeUpgrade(proposal) : application.describe(proposal)),
     summary: (proposal) => (isUpgrade(proposal) ? describeUpgrade(proposal).value : application.summary(proposal)),
+    snapshot: () => application.snapshot(),
+    restore: (pieces, expected) => application.restore(pieces, expected),
     execute: (execution) => executeOthers(application, execution),
   };
 }

@@ -11,7 +11,11 @@ import { Life, ProcessClock } from './life.ts';
 import { simulatedAgent } from './models.ts';
 import type { SimNetwork } from './network.ts';
 import { cheapSignature } from './signatures.ts';
+import { SimSnapshots } from './snapshots.ts';
 import type { SimWorld } from './world.ts';
+
+/** Commits from one snapshot to the next: few, so that most restarts go on from one. */
+const SNAPSHOT_EVERY = 20;
 
 /** What is told of a validator to whoever checks it. */
 export interface Watcher {
@@ -36,6 +40,7 @@ export class SimValidator {
   readonly index: AuthorIndex;
   readonly disk: SimDisk;
   readonly #parts: ValidatorParts;
+  readonly #snapshots = new SimSnapshots();
   readonly #skewMs: number;
   #life = new Life();
   #node: RunningNode | null = null;
@@ -82,6 +87,8 @@ export class SimValidator {
       agent: simulatedAgent(world, life, lies),
       application: createApplication(world.genesis, world.kernels),
       local: world.settings.local,
+      snapshots: this.#snapshots,
+      history: { retain: 'all', snapshotEvery: SNAPSHOT_EVERY },
       log: (line) => this.#logged(life, line),
       observe: (event) => {
         if (!life.ended) watcher.observed(index, event);

@@ -39,7 +39,7 @@ export function storageError(cause: unknown, path: string, what: string): PqErro
   return new PqError('STORE_IO_FAILED', message, { path, errno }, cause);
 }
 
-/** An open file of a fixed, preallocated size. */
+/** A file that is open for durable writes. */
 export class DurableFile {
   readonly path: string;
   readonly #fd: number;
@@ -55,6 +55,16 @@ export class DurableFile {
       return new DurableFile(path, await openFile(path, DURABLE_FLAGS));
     } catch (cause) {
       throw storageError(cause, path, 'open');
+    }
+  }
+
+  /** Creates an empty file, in place of one that a crash left, to be written from its beginning on. */
+  static async createNew(path: string): Promise<DurableFile> {
+    const flags = fs.constants.O_CREAT | fs.constants.O_TRUNC | DURABLE_FLAGS;
+    try {
+      return new DurableFile(path, await openFile(path, flags, 0o600));
+    } catch (cause) {
+      throw storageError(cause, path, 'create');
     }
   }
 

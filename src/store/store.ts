@@ -9,6 +9,7 @@ import { Database, type DatabaseOptions, type DatabaseStats, type OrderedBytes }
 import * as keys from './keys.ts';
 import { decodeLeaves, encodeLeaves, LEAVES_PER_CHUNK, type StoredDecision } from './leaves.ts';
 import type { Operation } from './operation.ts';
+import { type HistoryStart, Pruning } from './prune.ts';
 
 /** First byte of a stored block: may other bytes of the same digest still replace it? */
 const BLOCK_FINAL = 0;
@@ -47,6 +48,7 @@ export interface DecisionEntry {
 }
 
 export interface StoreStats extends DatabaseStats {
+  readonly firstCommitIndex: number;
   readonly lastCommitIndex: number;
   readonly highestBlockRound: number;
   readonly pendingProposals: number;
@@ -75,7 +77,9 @@ export class Store {
   readonly #database: OrderedBytes;
   /** Ids (as strings of bytes) of proposals acknowledged and not settled. */
   readonly #pending = new Set<string>();
+  readonly #pruning: Pruning;
   #arrivals = 0;
+  #firstCommitIndex = 1;
   #lastCommitIndex = 0;
   #highestEpoch = 0;
   #highestRound = 0;
@@ -83,15 +87,25 @@ export class Store {
   /** Use {@link openStore}. Throws `STORE_FORMAT`. */
   constructor(database: OrderedBytes) {
     this.#database = database;
+    this.#pruning = new Pruning(database);
     this.#checkFormat();
     const lastCommit = database.last(keys.tableStart(keys.COMMIT), keys.tableEnd(keys.COMMIT));
     if (lastCommit) this.#lastCommitIndex = keys.readU64(lastCommit[0], 1);
+    for (const [key] of database.range(keys.tableStart(keys.COMMIT), keys.tableEnd(keys.COMMIT))) {
+      this.#firstCommitIndex = keys.readU64(key, 1);
+      break;
+    }
     const lastBlock = database.last(keys.tableStart(keys.BLOCK), keys.tableEnd(keys.BLOCK));
     if (lastBlock) this.#raiseRound(keys.decodeSlot(lastBlock[0].subarray(1)));
     for (const [key, value] of database.range(keys.tableStart(keys.PROPOSAL), keys.tableEnd(keys.PROPOSAL))) {
       this.#pending.add(key.toString('latin1', 1));
       this.#arrivals = Math.max(this.#arrivals, keys.readU64(value) + 1);
     }
+  }
+
+  /** Index of the oldest commit that is kept, 1 before the first. */
+  get firstCommitIndex(): number {
+    return this.#firstCommitIndex;
   }
 
   /** Index of the last commit, 0 before the first. */
@@ -201,13 +215,15 @@ export class Store {
   }
 
   commit(index: number): CommitEntry | undefined {
+    if (index < this.#firstCommitIndex) return undefined;
     const value = this.#database.get(keys.commitKey(index));
     return value && this.#decodeCommit(index, value);
   }
 
   /** Commits from an index on, in order. */
   *commits(from: number): Generator<CommitEntry> {
-    for (const [key, value] of this.#database.range(keys.commitKey(from), keys.tableEnd(keys.COMMIT))) {
+    const start = keys.commitKey(Math.max(from, this.#firstCommitIndex));
+    for (const [key, value] of this.#database.range(start, keys.tableEnd(keys.COMMIT))) {
       yield this.#decodeCommit(keys.readU64(key, 1), value);
     }
   }
@@ -218,6 +234,7 @@ export class Store {
     if (!value) return undefined;
     const [commitIndex, position] = [keys.readU64(value, 0), keys.readU64(value, 8)];
     if (commitIndex > this.#lastCommitIndex) return undefined; // A crash cut its commit off; it will be made again.
+    if (commitIndex < this.#firstCommitIndex) return undefined;
     const chunk = this.#database.get(keys.leavesKey(commitIndex, Math.floor(position / LEAVES_PER_CHUNK)))!;
     return { commitIndex, position, leaf: decodeLeaves(chunk)[position % LEAVES_PER_CHUNK]!.leaf };
   }
@@ -234,6 +251,19 @@ export class Store {
       return { index: keys.readU64(key, 1), bytes };
     }
     return undefined;
+  }
+
+  /**
+   * Forgets the history before `start`, a part at a time: about `limit` keys; call again while it returns true. From the first call
+   * on the commits before `start` are not answered any more. Throws `STORE_PRUNE_LAST` rather than forget the last commit.
+   */
+  prune(start: HistoryStart, limit: number): boolean {
+    if (start.commit > this.#lastCommitIndex) {
+      const data = { commit: start.commit, last: this.#lastCommitIndex };
+      throw new PqError('STORE_PRUNE_LAST', 'The last commit must be kept: keep more of the history', data);
+    }
+    this.#firstCommitIndex = Math.max(this.#firstCommitIndex, start.commit);
+    return this.#pruning.step(start, limit);
   }
 
   /** A small named value, such as the chain id. Names are at most 200 bytes. */
@@ -260,6 +290,7 @@ export class Store {
   stats(): StoreStats {
     return {
       ...this.#database.stats(),
+      firstCommitIndex: this.#firstCommitIndex,
       lastCommitIndex: this.#lastCommitIndex,
       highestBlockRound: this.#highestRound,
       pendingProposals: this.#pending.size,

@@ -22,6 +22,14 @@ export class EchoApplication implements NodeApplication {
   summary({ id }: IdentifiedProposal) {
     return `echo ${toHex(id).slice(0, 8)}`;
   }
+  snapshot() {
+    return { pieces: [this.#root, ...this.executed.map((hex) => Buffer.from(hex, 'hex'))], close: () => undefined };
+  }
+  restore(pieces: Iterable<Uint8Array>) {
+    const [root, ...bodies] = pieces;
+    this.#root = Uint8Array.from(root!);
+    this.executed.push(...bodies.map(toHex));
+  }
   execute({ decisions, proposals }: Execution): ExecutionAnswer {
     for (const [i, { decision }] of decisions.entries()) {
       if (decision !== 'APPROVED') continue;

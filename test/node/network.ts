@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 import type { Genesis } from '../../src/core/genesis.ts';
 import type { ProposalId } from '../../src/core/types.ts';
 import type { DecidedProposal } from '../../src/node/client-protocol.ts';
+import type { HistoryOptions } from '../../src/node/history.ts';
 import { initHome } from '../../src/node/home.ts';
 import type { LogLine } from '../../src/node/log.ts';
 import type { Node } from '../../src/node/node.ts';
@@ -19,6 +20,8 @@ export class TestNetwork {
   readonly logs: LogLine[][];
   /** Of the nodes in this process, by index; a new one per start. */
   readonly applications: EchoApplication[] = [];
+  /** What each node keeps of the past, by index. */
+  readonly histories: Partial<HistoryOptions>[] = [];
   readonly #addresses = new Map<number, string>();
 
   /** Use {@link makeNetwork}. */
@@ -35,7 +38,9 @@ export class TestNetwork {
     const { genesis } = this;
     const home = this.homes[index]!;
     const log = (line: LogLine) => void this.logs[index]!.push(line);
-    const node = await startTestValidator({ index, genesis, home, peers: this.#peersOf(index), application, log });
+    const history = this.histories[index] ?? {};
+    const peers = this.#peersOf(index);
+    const node = await startTestValidator({ index, genesis, home, peers, application, history, log });
     onTestFinished(() => node.stop());
     this.#addresses.set(index, node.address);
     void node.exited.then(() => this.#addresses.delete(index));

@@ -2,8 +2,10 @@ import { expect, test } from 'vitest';
 import { createCore } from '../../src/core/core.ts';
 import { encodeProposal, identifyProposal } from '../../src/core/proposal.ts';
 import { recover } from '../../src/node/recovery.ts';
+import { SimSnapshots } from '../../src/sim/snapshots.ts';
 import { loadKernels } from '../../src/wasm/load.ts';
 import { makeCommittee } from '../support/chain.ts';
+import { EchoApplication } from './echo-application.ts';
 import { temporaryStore } from './temporary.ts';
 
 const kernels = loadKernels();
@@ -34,7 +36,10 @@ test('what ran out while the node was down is owed before the core says so: else
     store,
     core,
     record: null,
-    closingOf: () => undefined,
+    epochs: { closing: () => undefined, link: () => undefined },
+    snapshots: new SimSnapshots(),
+    application: new EchoApplication(),
+    log: () => undefined,
     owe: (pending) => void happened.push(`owes ${pending.length}`),
     post: (input) => {
       for (const output of core.step(NOW_MS, input)) {

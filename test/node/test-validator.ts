@@ -3,6 +3,7 @@ import { toHex } from '../../src/core/bytes.ts';
 import { DEFAULT_PARAMETERS, type Genesis } from '../../src/core/genesis.ts';
 import { encodeProposal } from '../../src/core/proposal.ts';
 import { identityFromSeed } from '../../src/crypto/identity.ts';
+import type { HistoryOptions } from '../../src/node/history.ts';
 import type { Log } from '../../src/node/log.ts';
 import { type Node, startNode } from '../../src/node/node.ts';
 import { EchoApplication } from './echo-application.ts';
@@ -50,6 +51,7 @@ export interface TestValidator {
   /** Addresses of others. */
   readonly peers: readonly string[];
   readonly application?: EchoApplication;
+  readonly history?: Partial<HistoryOptions>;
   readonly log?: Log;
 }
 
@@ -62,6 +64,7 @@ export function startTestValidator({ index, genesis, home, peers, ...rest }: Tes
     peers,
     agent: judgeOfBodies(),
     application: rest.application ?? new EchoApplication(),
+    ...(rest.history === undefined ? {} : { history: rest.history }),
     ...(rest.log === undefined ? {} : { log: rest.log }),
   });
 }

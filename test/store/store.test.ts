@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { cpSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { HistoryStart } from '../../src/store/prune.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { temporaryDirectory } from './temporary.ts';
 
@@ -205,6 +206,126 @@ describe('proposals and meta', () => {
     const again = await open(directory);
     expect(Buffer.from(again.getMeta('chainId')!).toString()).toBe('two');
     expect(again.getMeta('empty')).toHaveLength(0);
+  });
+});
+
+describe('pruning', () => {
+  /** Commit i of leader round 2 i, with the blocks of rounds 2 i − 1 and 2 i, and a certificate each tenth. */
+  async function filled(directory: string, commits: number): Promise<Store> {
+    const store = await open(directory);
+    for (let index = 1; index <= commits; index++) {
+      for (const round of [2 * index - 1, 2 * index]) store.addBlock(block(round, index % 4));
+      store.addCommit(commit(index));
+      if (index % 10 === 0) store.addCertificate(index, Buffer.from(`certificate ${index}`));
+    }
+    return store;
+  }
+
+  function pruneAll(store: Store, start: HistoryStart, limit = 7): number {
+    let steps = 1;
+    while (store.prune(start, limit)) steps++;
+    return steps;
+  }
+
+  test('forgets commits, decisions, certificates and blocks before a point, over restarts too', async () => {
+    const directory = temporaryDirectory();
+    const store = await filled(directory, 100);
+    await store.sync();
+    expect(pruneAll(store, { commit: 61, epoch: 0, round: 100 })).toBeGreaterThan(50);
+    const look = (each: Store) => {
+      expect([each.firstCommitIndex, each.lastCommitIndex]).toEqual([61, 100]);
+      expect(Array.from(each.commits(1), ({ index }) => index)).toEqual(Array.from({ length: 40 }, (_, i) => 61 + i));
+      expect([each.commit(60), each.decision(commit(60).decisions[2]!.id)]).toEqual([undefined, undefined]);
+      expect(each.commit(61)).toEqual(commit(61));
+      expect(each.decision(commit(61).decisions[2]!.id)?.commitIndex).toBe(61);
+      expect(each.certificate(1)?.index).toBe(70);
+      expect([...each.blocksFrom(0)]).toHaveLength(100);
+      expect(each.block(block(100, 2).digest)).toBeUndefined();
+      expect(each.block(block(101, 3).digest)).toHaveLength(100);
+      expect(each.highestBlockRound).toBe(200);
+    };
+    look(store);
+    await store.close();
+    const again = await open(directory);
+    look(again);
+    // What is there goes on as before, and the next part goes where the last one ended.
+    again.addCommit(commit(101));
+    pruneAll(again, { commit: 101, epoch: 0, round: 200 });
+    expect([again.firstCommitIndex, [...again.blocksFrom(0)].length, again.certificate(1)]).toEqual([
+      101,
+      0,
+      undefined,
+    ]);
+    expect(() => again.prune({ commit: 102, epoch: 0, round: 200 }, 1)).toThrow(
+      expect.objectContaining({ code: 'STORE_PRUNE_LAST' }),
+    );
+  });
+
+  test('nothing of a commit is answered from the first step on', async () => {
+    const store = await filled(temporaryDirectory(), 20);
+    expect(store.prune({ commit: 11, epoch: 0, round: 0 }, 1)).toBe(true);
+    expect([store.commit(10), store.decision(commit(9).decisions[0]!.id)]).toEqual([undefined, undefined]);
+    expect(Array.from(store.commits(1), ({ index }) => index)[0]).toBe(11);
+  });
+
+  test('an id that was decided again keeps its later decision', async () => {
+    const store = await open(temporaryDirectory());
+    store.addCommit(commit(1));
+    const [again] = commit(1).decisions;
+    store.addCommit({ ...commit(2), decisions: [again!] });
+    store.addCommit(commit(3));
+    pruneAll(store, { commit: 2, epoch: 0, round: 0 });
+    expect(store.decision(again!.id)).toMatchObject({ commitIndex: 2 });
+    pruneAll(store, { commit: 3, epoch: 0, round: 0 });
+    expect(store.decision(again!.id)).toBeUndefined();
+  });
+
+  test('blocks of earlier epochs go whatever their round', async () => {
+    const store = await open(temporaryDirectory());
+    store.addCommit(commit(1));
+    for (const round of [5, 900]) store.addBlock(block(round, 0));
+    for (const round of [3, 4, 5]) store.addBlock({ ...block(round, 1), epoch: 1 });
+    pruneAll(store, { commit: 1, epoch: 1, round: 3 });
+    expect([[...store.blocksFrom(0)].length, [...store.blocksFrom(0, 1)].length]).toEqual([0, 2]);
+  });
+
+  test('a crash in the middle of it leaves whole commits, and the rest goes the next time', async () => {
+    const directory = temporaryDirectory();
+    const store = await filled(directory, 60);
+    const start = { commit: 41, epoch: 0, round: 60 };
+    store.prune(start, 50);
+    await store.sync();
+    store.prune(start, 50);
+    const copy = temporaryDirectory();
+    cpSync(directory, copy, { recursive: true });
+    rmSync(join(copy, 'LOCK'));
+    const crashed = await open(copy);
+    const { firstCommitIndex } = crashed;
+    expect(firstCommitIndex).toBeGreaterThan(5);
+    expect(firstCommitIndex).toBeLessThan(20);
+    for (const entry of crashed.commits(1)) expect(entry).toEqual(commit(entry.index));
+    pruneAll(crashed, start);
+    expect([crashed.firstCommitIndex, [...crashed.blocksFrom(0)].length]).toEqual([41, 60]);
+  });
+
+  test('the space is used again: the database does not grow with what went through it', async () => {
+    const directory = temporaryDirectory();
+    const store = await open(directory);
+    const sizes: number[] = [];
+    for (let index = 1; index <= 3000; index++) {
+      store.addBlock({ ...block(index, 0), bytes: Buffer.alloc(2000 + ((index * 7919) % 9000), index) });
+      store.addCommit({ ...commit(index, index % 5), leaderRound: index });
+      if (index % 100 !== 0) continue;
+      if (index > 300) pruneAll(store, { commit: index - 200, epoch: 0, round: index - 260 });
+      await store.sync();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (index % 1000 === 0) sizes.push(statSync(join(directory, 'lmdb', 'data.mdb')).size);
+    }
+    const { log } = store.stats();
+    expect(log.writtenBytes).toBeGreaterThan(18_000_000);
+    expect(log.segments).toBeLessThan(40);
+    expect(sizes[2]).toBeLessThan(9_000_000);
+    expect(sizes[2]).toBeLessThan(1.5 * sizes[0]!);
   });
 });
 
