@@ -4,10 +4,10 @@ import { decodeRef } from '../core/block.ts';
 import { equalBytes } from '../core/bytes.ts';
 import { decodeCommit } from '../core/commit.ts';
 import { REF_BYTES } from '../core/header.ts';
-import { MAX_FETCH_REFS, MAX_SYNC_COMMITS, SIGNATURE_BYTES } from '../core/limits.ts';
+import { GC_DEPTH_ROUNDS, MAX_FETCH_REFS, MAX_SYNC_COMMITS, SIGNATURE_BYTES } from '../core/limits.ts';
 import { encodeMessage, type Message, type SyncedCommit } from '../core/messages.ts';
 import { OFFSET_BYTES } from '../core/ssz.ts';
-import type { PeerNumber, Ref } from '../core/types.ts';
+import type { CommitIndex, PeerNumber, Ref } from '../core/types.ts';
 import type { CommitEntry, Store } from '../store/store.ts';
 import type { Certificates } from './certificates.ts';
 import type { Clock } from './clock.ts';
@@ -21,7 +21,7 @@ const MAX_SERVED_REF_BYTES = 256 * 1024;
 /** Answers to one peer, in blocks and commits a second: enough to catch up fast, not enough to keep a disk busy. */
 const SERVED_PER_SECOND = 4_000;
 
-type HistoryStore = Pick<Store, 'block' | 'blocksFrom' | 'commit' | 'commits' | 'lastCommitIndex'>;
+type HistoryStore = Pick<Store, 'block' | 'blocksFrom' | 'commit' | 'commits' | 'firstCommitIndex' | 'lastCommitIndex'>;
 
 export class HistoryServer {
   readonly #store: HistoryStore;
@@ -46,7 +46,10 @@ export class HistoryServer {
     this.#clock = clock;
   }
 
-  /** Sends what the store has of what is asked; nothing for what it has not, or beyond the peer's budget. */
+  /**
+   * Sends what the store has of what is asked, and says so when it was kept once; nothing for what it never had, or beyond the
+   * peer's budget.
+   */
   serve(peer: PeerNumber, request: Message): void {
     if (request.kind === 'fetchBlocks') this.#serveBlocks(peer, request.refs);
     else if (request.kind === 'fetchRounds') this.#serveRounds(peer, request.epoch, request.fromRound);
@@ -55,13 +58,17 @@ export class HistoryServer {
   }
 
   #serveBlocks(peer: PeerNumber, refs: readonly Ref[]): void {
+    let isPruned = false;
     for (const ref of refs.slice(0, MAX_FETCH_REFS)) {
       const bytes = this.#store.block(ref.digest);
-      if (bytes !== undefined && !this.#sendBlock(peer, bytes)) return;
+      if (bytes === undefined) isPruned ||= this.#mayBePruned(ref.round);
+      else if (!this.#sendBlock(peer, bytes)) return;
     }
+    if (isPruned) this.#sendPruned(peer);
   }
 
   #serveRounds(peer: PeerNumber, epoch: number, fromRound: number): void {
+    if (this.#mayBePruned(fromRound, epoch)) return this.#sendPruned(peer);
     let served = 0;
     for (const bytes of this.#store.blocksFrom(fromRound, epoch)) {
       if (served++ === MAX_SERVED_BLOCKS || !this.#sendBlock(peer, bytes)) return;
@@ -82,6 +89,21 @@ export class HistoryServer {
     return true;
   }
 
+  /** True for rounds that commits before the oldest kept one ordered; without an epoch, as refs come, perhaps. */
+  #mayBePruned(round: number, epoch?: number): boolean {
+    const { firstCommitIndex } = this.#store;
+    const oldest = firstCommitIndex <= 1 ? undefined : this.#store.commit(firstCommitIndex);
+    if (oldest === undefined) return false;
+    const oldestEpoch = decodeCommit(oldest.commit).epoch;
+    if (epoch !== undefined && epoch !== oldestEpoch) return epoch < oldestEpoch;
+    return round <= oldest.leaderRound - GC_DEPTH_ROUNDS;
+  }
+
+  #sendPruned(peer: PeerNumber): void {
+    if (!this.#affords(peer)) return;
+    this.#send(peer, encodeMessage({ kind: 'pruned', first: this.#store.firstCommitIndex as CommitIndex }));
+  }
+
   #serveClosing(peer: PeerNumber, epoch: number): void {
     if (!this.#affords(peer)) return;
     const certificate = this.#epochs.closing(epoch);
@@ -93,6 +115,7 @@ export class HistoryServer {
    * goes beyond the end of an epoch: who asks does not know yet who decides after it.
    */
   #serveCommits(peer: PeerNumber, from: number, count: number): void {
+    if (from < this.#store.firstCommitIndex) return this.#sendPruned(peer);
     const to = Math.min(from + Math.min(count, MAX_SYNC_COMMITS) - 1, this.#store.lastCommitIndex);
     const commits: SyncedCommit[] = [];
     let refBytes = 0;

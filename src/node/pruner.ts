@@ -4,6 +4,7 @@ import { isPqError } from '../errors.ts';
 import type { HistoryStart } from '../store/prune.ts';
 import type { Store } from '../store/store.ts';
 import type { Clock } from './clock.ts';
+import type { Log } from './log.ts';
 
 /** Keys removed at once: a millisecond or two of the event loop. */
 const KEYS_PER_STEP = 256;
@@ -20,6 +21,7 @@ export interface PrunerParts {
   readonly snapshots: () => readonly number[];
   readonly certifiedIndex: () => number;
   readonly clock: Clock;
+  readonly log: Log;
   /** The store cannot be written any more. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -61,7 +63,7 @@ export class Pruner {
     const before = commit > store.firstCommitIndex ? store.commit(commit - 1) : undefined;
     if (before === undefined) return undefined;
     const { epoch } = decodeCommit(before.commit);
-    return { commit, epoch, round: before.leaderRound - GC_DEPTH_ROUNDS };
+    return { commit, epoch, round: Math.max(0, before.leaderRound - GC_DEPTH_ROUNDS) };
   }
 
   #step(): void {
@@ -69,14 +71,17 @@ export class Pruner {
     if (this.#stopped || this.#start === undefined) return;
     let nextMs = STEP_EVERY_MS;
     try {
-      if (!this.#parts.store.prune(this.#start, KEYS_PER_STEP)) {
-        this.#start = undefined;
-        return;
-      }
+      if (!this.#parts.store.prune(this.#start, KEYS_PER_STEP)) return this.#finish(this.#start.commit);
     } catch (error) {
       if (!isPqError(error) || error.code !== 'STORE_BEHIND') return this.#parts.onFailed(error);
       nextMs = RETRY_MS;
     }
     this.#cancel = this.#parts.clock.after(nextMs, () => this.#step());
+  }
+
+  #finish(first: number): void {
+    this.#start = undefined;
+    const message = `Commits before ${first} were removed, and what belongs to them.`;
+    this.#parts.log({ level: 'info', code: 'PRUNED', message, data: { first } });
   }
 }

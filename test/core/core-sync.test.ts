@@ -104,6 +104,43 @@ describe('commit sync', () => {
     expect(core.sent('fetchCommits').length).toBeGreaterThan(1);
   });
 
+  test('leaves a peer at once that keeps the commits no more, until it comes back', () => {
+    const core = behind();
+    const pruned = (peer: number, first: number) => core.tell(peer, { kind: 'pruned', first: first as CommitIndex });
+    const first = asked(core).to as number;
+    pruned(first, 2);
+    const next = asked(core).to as number;
+    expect([next === first, core.events('refused').map(({ code }) => code)]).toEqual([false, ['HISTORY_PRUNED']]);
+    // Of others it may say what it likes, and what it said of older ones concerns nobody.
+    pruned(first, 40);
+    pruned(next, 1);
+    expect(core.sent('fetchCommits')).toHaveLength(2);
+    pruned(next, 33);
+    const last = asked(core).to as number;
+    expect(new Set([first, next, last])).toEqual(new Set([1, 2, 3]));
+    expect(core.alarms).toEqual([]);
+    pruned(last, 7);
+    expect([core.sent('fetchCommits').length, core.alarms]).toEqual([3, ['HISTORY_PRUNED']]);
+    core.pass(5_000);
+    expect([core.sent('fetchCommits').length, core.alarms]).toEqual([3, ['HISTORY_PRUNED']]);
+    // A peer that comes back may keep more than before.
+    core.feed({ type: 'peerDown', peer: next as never });
+    core.connect(next);
+    expect(asked(core).to).toBe(next);
+    serve(core);
+    expect(core.core.status().executedIndex).toBeGreaterThanOrEqual(64);
+  });
+
+  test('gets the blocks of a range elsewhere when the peer has let go of them meanwhile', () => {
+    const core = behind();
+    reply(core);
+    const { to } = askedBlocks(core);
+    core.tell(to, { kind: 'pruned', first: 60 as CommitIndex });
+    expect(askedBlocks(core).to).not.toBe(to);
+    serve(core);
+    expect(core.events('synced').map(({ index }) => index)).toEqual([32, 64]);
+  });
+
   test('does not begin for what one liar says', () => {
     const core = driver();
     core.start();

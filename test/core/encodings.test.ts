@@ -44,6 +44,7 @@ import {
   FieldsSsz,
   ParentsSsz,
   ProposalSsz,
+  PrunedSsz,
   RefSsz,
   refsValue,
   StatusSsz,
@@ -168,6 +169,7 @@ const messageArb: fc.Arbitrary<Message> = fc.oneof(
     from: fc.nat() as fc.Arbitrary<never>,
     count: fc.integer({ min: 1, max: 32 }),
   }),
+  fc.record({ kind: fc.constant('pruned' as const), first: fc.nat() as fc.Arbitrary<never> }),
   fc.record({
     kind: fc.constant('commitsReply' as const),
     commits: fc.array(fc.record({ commit: commitArb, refs: fc.array(refArb, { maxLength: 5 }) }), { maxLength: 3 }),
@@ -190,6 +192,8 @@ function oracleMessage(message: Message): [number, Uint8Array] {
       return [5, message.bytes];
     case 'fetchCommits':
       return [6, FetchCommitsSsz.serialize(message)];
+    case 'pruned':
+      return [10, PrunedSsz.serialize(message)];
     case 'commitsReply': {
       const commits = message.commits.map(({ commit, refs }) => ({ commit, refs: refsValue(refs) }));
       return [7, CommitsReplySsz.serialize({ commits, certificate: certificateValue(message.certificate) })];

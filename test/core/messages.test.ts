@@ -94,5 +94,7 @@ describe('messages', () => {
     expect(decoding(4, new Uint8Array(7))).toBe('SSZ_TRUNCATED');
     expect(decoding(4, new Uint8Array(9))).toBe('SSZ_TRAILING');
     expect(decoding(6, new Uint8Array(13))).toBe('SSZ_TRAILING');
+    expect(decoding(10, new Uint8Array(7))).toBe('SSZ_TRUNCATED');
+    expect(decoding(10, new Uint8Array(9))).toBe('SSZ_TRAILING');
   });
 });

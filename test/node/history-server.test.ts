@@ -110,6 +110,25 @@ test('what cannot be proven is not sent', async () => {
   expect(sent).toEqual([]);
 });
 
+test('what was removed is answered so, and what is left is served', async () => {
+  const { store, server, sent } = await setUp([2, 6]);
+  const leaderRound = 200;
+  store.addCommit({ ...store.commit(6)!, index: 7, leaderRound });
+  while (store.prune({ commit: 7, epoch: 0, round: 4 }, 100));
+  server.serve(PEER, { kind: 'fetchCommits', from: 6 as CommitIndex, count: 10 });
+  server.serve(PEER, { kind: 'fetchBlocks', refs: [rounds[3]![1]!.ref, rounds[4]![1]!.ref] });
+  server.serve(PEER, { kind: 'fetchRounds', epoch: 0, fromRound: 4 as Round });
+  const pruned = { kind: 'pruned', first: 7 };
+  expect(sent).toEqual([pruned, { kind: 'blockReply', bytes: expect.anything() }, pruned, pruned]);
+  sent.length = 0;
+  // Of what was never there nothing is said.
+  const unknown = { ...rounds[0]![0]!.ref, round: 150 as Round, digest: new Uint8Array(32) as never };
+  server.serve(PEER, { kind: 'fetchBlocks', refs: [unknown] });
+  server.serve(PEER, { kind: 'fetchRounds', epoch: 0, fromRound: 150 as Round });
+  server.serve(PEER, { kind: 'fetchCommits', from: 8 as CommitIndex, count: 10 });
+  expect(sent).toEqual([]);
+});
+
 test('a peer that asks for too much is served again later', async () => {
   const { clock, server, sent } = await setUp();
   const refs = rounds.flat().map((block) => block.ref);

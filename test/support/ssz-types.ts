@@ -142,6 +142,7 @@ export const FetchBlocksSsz = new ListCompositeType(RefSsz, 64);
 export const FetchRoundsSsz = new ContainerType({ epoch: u32, fromRound: u32 });
 export const FetchClosingSsz = new ContainerType({ epoch: u32 });
 export const FetchCommitsSsz = new ContainerType({ from: u64, count: u32 });
+export const PrunedSsz = new ContainerType({ first: u64 });
 export const CommitsReplySsz = new ContainerType({
   commits: new ListCompositeType(
     new ContainerType({ commit: CommitSsz, refs: new ListCompositeType(RefSsz, 16_384) }),
