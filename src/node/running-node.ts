@@ -119,13 +119,10 @@ export class RunningNode implements Node, ClientBackend {
     this.#epochs = new Epochs(store);
     this.#judge = this.#makeJudge();
     this.#sealer = this.#makeSealer();
-    this.#history = new History({
-      ...{ store, application, clock, log },
-      files: parts.snapshots,
-      retain: parts.history.retain,
-      certifiedIndex: () => this.#certificates.newestIndex,
-      onFailed: this.#onStorageFailed,
-    });
+    const [files, { retain }] = [parts.snapshots, parts.history];
+    const certifiedIndex = () => this.#certificates.newestIndex;
+    const onFailed = this.#onStorageFailed;
+    this.#history = new History({ store, application, clock, log, files, retain, certifiedIndex, onFailed });
     this.#driver = this.#makeDriver();
     this.#decisions = new Decisions(store, this.#certificates.newestIndex, this.#onStorageFailed);
     this.#admission = this.#makeAdmission();
