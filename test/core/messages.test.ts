@@ -37,7 +37,7 @@ describe('messages', () => {
   it('are refused when empty or of an unknown kind', () => {
     expect(codeOf(() => decodeMessage(new Uint8Array(0)))).toBe('MESSAGE_BYTES');
     expect(decoding(0)).toBe('MESSAGE_KIND');
-    expect(decoding(10, new Uint8Array(86))).toBe('MESSAGE_KIND');
+    expect(decoding(11, new Uint8Array(86))).toBe('MESSAGE_KIND');
     expect(decoding(255)).toBe('MESSAGE_KIND');
   });
 
