@@ -80,6 +80,8 @@ export const ENDPOINT_BYTES_MAX = 255;
 /** Signed endpoints checked for one peer that passes them on: burst (a full committee, twice) and rate. */
 export const ENDPOINT_BURST = 256;
 export const ENDPOINT_RATE_HZ = 1;
+/** After a change of committees, sessions that are made anew with each look: a crowd of handshakes would hold up blocks. */
+export const RENEWALS_PER_TICK = 4;
 /** How often a transport looks at its time-outs. */
 export const TICK_MS = 100;
 /** The same dial failing again is told this seldom. */

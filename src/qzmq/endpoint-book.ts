@@ -67,7 +67,7 @@ function decodeClaim(bytes: Uint8Array): Claim | undefined {
 }
 
 export class EndpointBook {
-  readonly #members: readonly Member[];
+  #members: readonly Member[];
   readonly #chainId: Uint8Array;
   readonly #known = new Map<number, KnownEndpoint>();
   readonly #buckets = new Map<number, TokenBucket>();
@@ -75,6 +75,14 @@ export class EndpointBook {
   constructor(members: readonly Member[], chainId: Uint8Array) {
     this.#members = members;
     this.#chainId = chainId;
+  }
+
+  /** Others may speak from now on; what was known of those who may not any more is forgotten. */
+  setMembers(members: readonly Member[]): void {
+    this.#members = members;
+    for (const index of this.#known.keys()) {
+      if (!members.some((member) => member.index === index)) this.#known.delete(index);
+    }
   }
 
   /** What is known, at most one statement per member. */

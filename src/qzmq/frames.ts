@@ -28,8 +28,10 @@ export const INIT_BYTES =
 /** RESP up to and without the box. */
 export const RESP_CLEAR_BYTES = PREFIX_BYTES + ML_KEM_CIPHERTEXT_BYTES + CURVE_KEY_BYTES + SID_BYTES + 1;
 export const SIGNATURES_BYTES = ML_DSA_SIGNATURE_BYTES + ED25519_SIGNATURE_BYTES;
+/** epoch ‖ M. */
+const COMMITTEE_BYTES = 4 + 32;
 /** id ‖ epoch ‖ M. */
-export const CLAIM_BYTES = NODE_ID_BYTES + 4 + 32;
+export const CLAIM_BYTES = NODE_ID_BYTES + COMMITTEE_BYTES;
 export const RESP_BYTES = RESP_CLEAR_BYTES + CLAIM_BYTES + SIGNATURES_BYTES + HASH_BYTES + TAG_BYTES;
 const AUTH_CLEAR_BYTES = PREFIX_BYTES + SID_BYTES;
 export const CLIENT_KEYS_BYTES = ML_DSA_PUBLIC_KEY_BYTES + 2 * CURVE_KEY_BYTES;
@@ -214,9 +216,21 @@ export interface Proof {
   readonly finished: Uint8Array;
 }
 
+/** epoch ‖ M. */
+export function encodeCommittee(committee: Committee): Buffer {
+  return Buffer.concat([u32(committee.epoch), committee.hash]);
+}
+
+/** Undefined unless there are exactly the bytes of one. */
+export function decodeCommittee(bytes: Uint8Array): Committee | undefined {
+  if (bytes.length !== COMMITTEE_BYTES) return undefined;
+  const fields = new Fields(bytes);
+  return { epoch: fields.u32(), hash: Uint8Array.from(fields.take(32)) };
+}
+
 /** id ‖ epoch ‖ M: the part of a proof that is signed. */
 export function encodeClaim(id: Uint8Array, committee: Committee): Buffer {
-  return Buffer.concat([id, u32(committee.epoch), committee.hash]);
+  return Buffer.concat([id, encodeCommittee(committee)]);
 }
 
 export function encodeProof(proof: Proof): Buffer {

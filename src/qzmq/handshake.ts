@@ -1,4 +1,5 @@
 /** What both roles of the handshake share. The machines are pure: bytes in, bytes out, the clock and randomness passed in. */
+import { equalBytes } from '../crypto/bytes.ts';
 import type { Identity, PublicIdentity } from '../crypto/identity.ts';
 import { PqError } from '../errors.ts';
 import { SUITE, type Suite } from './constants.ts';
@@ -9,6 +10,11 @@ import type { TrafficKeys } from './schedule.ts';
 /** A validator of the committee with its place in it. */
 export interface Member extends PublicIdentity {
   readonly index: number;
+}
+
+/** `members` without this node, which need not be one of them. */
+export function othersOf(members: readonly Member[], { nodeId }: Pick<Identity, 'nodeId'>): Member[] {
+  return members.filter((member) => !equalBytes(member.nodeId, nodeId));
 }
 
 /** What a side brings to every handshake. */
@@ -32,6 +38,8 @@ export type Peer =
 export interface Established {
   readonly role: 'initiator' | 'responder';
   readonly peer: Peer;
+  /** What we said we believe in. */
+  readonly committee: Committee;
   /** What the peer believes in. */
   readonly peerCommittee: Committee;
   readonly suite: Suite;

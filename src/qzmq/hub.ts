@@ -1,34 +1,34 @@
 /** The inside of a validator's transport: one place per member, one per client, and the timer that tends them. */
-import type { KeyObject } from 'node:crypto';
 import type { Identity } from '../crypto/identity.ts';
 import { PqError } from '../errors.ts';
 import { CHANNEL, type Channel, type Item } from './batch.ts';
 import { ClientDesk } from './client-desk.ts';
 import type { Clock } from './clock.ts';
-import { MESSAGE_BYTES_MAX, NOTICE_INTERVAL_MS, POLITE_DIAL_MS, TICK_MS } from './constants.ts';
+import { MESSAGE_BYTES_MAX, NOTICE_INTERVAL_MS, POLITE_DIAL_MS, RENEWALS_PER_TICK, TICK_MS } from './constants.ts';
 import { Counters, type TransportStats } from './counters.ts';
 import { Dial, type DialEnvironment } from './dial.ts';
 import { formatEndpoint, requireEndpoint } from './endpoint.ts';
 import { EndpointBook, type KnownEndpoint, signEndpoint } from './endpoint-book.ts';
-import { sameCommittee } from './frames.ts';
-import type { Established, LocalParty, Member } from './handshake.ts';
+import { type Committee, sameCommittee } from './frames.ts';
+import { type Gates, gatesWith } from './gates.ts';
+import { type Established, type LocalParty, type Member, othersOf } from './handshake.ts';
 import type { Candidate } from './initiator.ts';
+import type { Outbox } from './outbox.ts';
 import { ownBytes } from './received.ts';
 import type { KeyLimits } from './records.ts';
 import { Responder } from './responder.ts';
 import { Seat } from './seat.ts';
 import type { Session } from './session.ts';
 import { Switchboard } from './switchboard.ts';
-import type { MessageKind, Transport, TransportHandlers } from './transport.ts';
+import type { CommitteeChange, MessageKind, Transport, TransportHandlers } from './transport.ts';
 import type { SendResult, Wire } from './wire.ts';
 
 export interface HubOptions {
-  readonly local: LocalParty & { readonly identity: Identity };
-  readonly own: Member;
+  /** What we believe in is a new value after a change: whoever needs it reads it from here each time. */
+  readonly local: LocalParty & { readonly identity: Identity; committee: Committee };
   readonly members: readonly Member[];
-  /** Gate keys of the pairs by committee index: we as the initiator, and as the responder. */
-  readonly outward: ReadonlyMap<number, KeyObject>;
-  readonly inward: ReadonlyMap<number, KeyObject>;
+  /** With every other member. */
+  readonly gates: Gates;
   readonly wire: Wire;
   readonly advertise: string | undefined;
   readonly allowClients: boolean;
@@ -52,17 +52,25 @@ export class Hub implements Transport {
   readonly #searches = new Set<Dial>();
   readonly #dialEnvironment: DialEnvironment;
   readonly #noticedMs = new Map<string, number>();
+  #gates: Gates;
+  /** Where this node lives, as it says itself. */
+  #statement: Uint8Array | undefined;
+  /** Changes of the committee, one after the other. */
+  #changing: Promise<void> = Promise.resolve();
+  /** Sessions that are to be made anew. */
+  #renewals: Seat[] = [];
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: HubOptions) {
-    const { local, members, wire, clock, handlers, keyLimits } = options;
+    const { local, members, gates, wire, clock, handlers, keyLimits } = options;
     const counters = this.#counters;
     this.#options = options;
+    this.#gates = gates;
     this.address = wire.address ?? '';
-    this.#book = new EndpointBook(members, local.chainId);
+    this.#book = new EndpointBook(othersOf(members, local.identity), local.chainId);
     this.#clients = new ClientDesk(handlers, clock, counters, (session) => this.#switchboard.discard(session));
-    this.#responder = new Responder({ local, members, gates: options.inward, allowClients: options.allowClients });
+    this.#responder = new Responder({ local, members, gates: gates.inward, allowClients: options.allowClients });
     this.#switchboard = new Switchboard({
       wire,
       clock,
@@ -74,9 +82,7 @@ export class Hub implements Transport {
       onFailed: (error) => this.#notice(error.code, error),
     });
     this.#dialEnvironment = this.#makeDialEnvironment();
-    for (const member of members) {
-      if (member.index !== options.own.index) this.#seats.set(member.index, this.#makeSeat(member));
-    }
+    this.#reseat(members);
   }
 
   async start(): Promise<void> {
@@ -84,8 +90,8 @@ export class Hub implements Transport {
     wire.start(this.#switchboard);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     if (advertise === undefined) return;
-    const statement = await signEndpoint(local.identity, local.chainId, advertise, Math.floor(clock.wallMs()));
-    await this.#learn(statement, this.#options.own.index);
+    this.#statement = await signEndpoint(local.identity, local.chainId, advertise, Math.floor(clock.wallMs()));
+    for (const { link } of this.#seats.values()) if (link.up) this.#tell(link.outbox, this.#statement);
   }
 
   connect(member: number, endpoint: string): void {
@@ -100,9 +106,19 @@ export class Hub implements Transport {
   }
 
   connectAddress(endpoint: string): void {
-    const address = formatEndpoint(requireEndpoint(endpoint));
-    const candidates = [...this.#seats.values()].map(({ candidate }) => candidate);
-    this.#searches.add(new Dial(this.#dialEnvironment, address, { mode: 'validator', candidates }));
+    this.#search(formatEndpoint(requireEndpoint(endpoint)));
+  }
+
+  async setCommittee({ epoch, committeeHash, members }: CommitteeChange): Promise<void> {
+    const { local } = this.#options;
+    const committee = { epoch, hash: Uint8Array.from(committeeHash) };
+    if (!sameCommittee(committee, local.committee)) {
+      local.committee = committee;
+      for (const seat of this.#seats.values()) seat.link.announce(committee);
+      this.#renewals = [...this.#seats.values()];
+    }
+    this.#changing = this.#changing.then(() => this.#setMembers(members));
+    return this.#changing;
   }
 
   send(peer: number, bytes: Uint8Array, kind: MessageKind = 'consensus'): SendResult {
@@ -145,16 +161,50 @@ export class Hub implements Transport {
     await this.#options.wire.close();
   }
 
-  #makeSeat(member: Member): Seat {
-    const { outward, own, clock, handlers } = this.#options;
-    const gate = outward.get(member.index);
-    if (gate === undefined) throw new PqError('QZMQ_BAD_MEMBER', 'a member has no gate key', { index: member.index });
-    const candidate: Candidate = { member, gate };
+  /** Those who are gone lose their place at once, those who are new get one as soon as there is a gate key with them. */
+  async #setMembers(members: readonly Member[]): Promise<void> {
+    const { identity } = this.#options.local;
+    const others = othersOf(members, identity);
+    this.#book.setMembers(others);
+    this.#gates = await gatesWith(identity, others, this.#gates, ({ index }, error) => {
+      this.#notice(`${error.code} ${index}`, error);
+    });
+    if (this.#closed) return;
+    this.#responder.setMembers(others, this.#gates.inward);
+    this.#reseat(others);
+    for (const dial of [...this.#searches]) {
+      this.#searches.delete(dial);
+      dial.close();
+      this.#search(dial.endpoint);
+    }
+  }
+
+  #reseat(members: readonly Member[]): void {
+    for (const [index, seat] of this.#seats) {
+      if (members.some(({ index: other }) => other === index)) continue;
+      seat.close();
+      this.#seats.delete(index);
+    }
+    for (const member of members) {
+      const gate = this.#gates.outward.get(member.index);
+      if (gate === undefined || this.#seats.has(member.index)) continue;
+      this.#seats.set(member.index, this.#makeSeat({ member, gate }));
+    }
+  }
+
+  #search(address: string): void {
+    const candidates = [...this.#seats.values()].map(({ candidate }) => candidate);
+    this.#searches.add(new Dial(this.#dialEnvironment, address, { mode: 'validator', candidates }));
+  }
+
+  #makeSeat(candidate: Candidate): Seat {
+    const { local, clock, handlers } = this.#options;
+    const { member } = candidate;
     return new Seat({
       candidate,
       dialEnvironment: this.#dialEnvironment,
       clock,
-      dialsFirst: Buffer.compare(own.nodeId, member.nodeId) < 0,
+      dialsFirst: Buffer.compare(local.identity.nodeId, member.nodeId) < 0,
       onUp: () => this.#onUp(member.index),
       onDown: () => {
         if (!this.#closed) handlers.onPeerDown(member.index);
@@ -190,14 +240,13 @@ export class Hub implements Transport {
   #onUp(peer: number): void {
     const seat = this.#seats.get(peer);
     if (seat === undefined) return;
-    for (const { member, bytes } of this.#book.all) {
-      if (member !== peer) seat.link.outbox.push({ channel: CHANNEL.ENDPOINT, bytes });
-    }
+    if (this.#statement !== undefined) this.#tell(seat.link.outbox, this.#statement);
+    for (const { member, bytes } of this.#book.all) if (member !== peer) this.#tell(seat.link.outbox, bytes);
     this.#options.handlers.onPeerUp(peer, seat.sameCommittee);
   }
 
   #onItems(peer: number, items: readonly Item[], session: Session): void {
-    const same = sameCommittee(session.established.peerCommittee, this.#options.local.committee);
+    const same = sameCommittee(session.peerCommittee, this.#options.local.committee);
     for (const { channel, bytes } of items) {
       if (this.#closed) return;
       const kind = kindOf(channel);
@@ -210,21 +259,25 @@ export class Hub implements Transport {
 
   /** Takes note of an endpoint, passes news on, and dials whom it knows now. */
   async #learn(statement: Uint8Array, from: number): Promise<void> {
-    const { clock, own } = this.#options;
+    const { clock } = this.#options;
     const news = await this.#book.learn(statement, from, clock.monotonicMs());
     if (news === 'refused') this.#counters.reject('bad-endpoint');
     if (typeof news === 'string' || this.#closed) return;
     this.#passOn(news, from);
     const seat = this.#seats.get(news.member);
-    if (seat === undefined || news.member === own.index) return;
+    if (seat === undefined) return;
     seat.locate(news.endpoint, clock.monotonicMs() + (seat.dialsFirst ? 0 : POLITE_DIAL_MS));
   }
 
   #passOn({ member, bytes }: KnownEndpoint, from: number): void {
     for (const { member: other, link } of this.#seats.values()) {
       const isNews = other.index !== from && other.index !== member && link.up;
-      if (isNews) link.outbox.push({ channel: CHANNEL.ENDPOINT, bytes });
+      if (isNews) this.#tell(link.outbox, bytes);
     }
+  }
+
+  #tell(outbox: Outbox, statement: Uint8Array): void {
+    outbox.push({ channel: CHANNEL.ENDPOINT, bytes: statement });
   }
 
   #notice(topic: string, error: PqError): void {
@@ -240,6 +293,7 @@ export class Hub implements Transport {
     for (const seat of this.#seats.values()) seat.tick(nowMs);
     this.#clients.tick(nowMs);
     for (const dial of this.#searches) dial.tick(nowMs, true);
+    for (const seat of this.#renewals.splice(0, RENEWALS_PER_TICK)) seat.renew();
   }
 }
 

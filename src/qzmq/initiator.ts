@@ -204,6 +204,7 @@ export class Initiator {
       established: {
         role: 'initiator',
         peer: { kind: 'member', index: responder.index },
+        committee,
         peerCommittee: proof.committee,
         suite: resp.suite,
         keys: trafficKeys(keys.handshakeSecret, th4),

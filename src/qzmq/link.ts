@@ -2,6 +2,7 @@
 import type { Item } from './batch.ts';
 import type { Clock } from './clock.ts';
 import { KEEPALIVE_ANSWER_MS, KEEPALIVE_MS, LINGER_SESSION_MS, SILENT_SESSION_MS } from './constants.ts';
+import type { Committee } from './frames.ts';
 import type { Established } from './handshake.ts';
 import { Outbox, type OutboxOwner } from './outbox.ts';
 import { INNER } from './records.ts';
@@ -11,6 +12,8 @@ export interface LinkHandlers {
   onUp(session: Session): void;
   onDown(): void;
   onItems(items: readonly Item[], session: Session): void;
+  /** A session, first or not, can be used from now on. */
+  onConfirmed?(session: Session): void;
   /** The session's key runs out and we are its initiator. */
   onRenewDue(session: Session): void;
   /** The session is of no use any more; drop it from the table. */
@@ -54,6 +57,7 @@ export class Link implements SessionOwner, OutboxOwner {
     const previous = this.#current;
     this.#sessions.add(session);
     this.#current = session;
+    this.#handlers.onConfirmed?.(session);
     if (previous === undefined) this.#handlers.onUp(session);
     else if (this.#contested(previous, session)) previous.ping();
     else this.#retire(previous);
@@ -92,6 +96,11 @@ export class Link implements SessionOwner, OutboxOwner {
   onUnusable(session: Session): void {
     session.sendControl(INNER.CLOSE);
     this.#drop(session);
+  }
+
+  /** We believe in another committee now: says so on every session, before anything that is of it. */
+  announce(committee: Committee): void {
+    for (const session of this.#sessions) session.announce(committee);
   }
 
   /** Keepalives, renewals and the end of what was replaced. */

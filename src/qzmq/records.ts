@@ -23,7 +23,7 @@ const SID_AT = 4;
 const SEQ_AT = 12;
 
 /** What the body of a record is. */
-export const INNER = { READY: 1, BATCH: 2, PING: 3, PONG: 4, RENEW: 5, CLOSE: 6 } as const;
+export const INNER = { READY: 1, BATCH: 2, PING: 3, PONG: 4, RENEW: 5, CLOSE: 6, COMMITTEE: 7 } as const;
 
 /** How much one key may seal. */
 export interface KeyLimits {

@@ -17,6 +17,7 @@ import {
 } from './constants.ts';
 import { CookieJar } from './cookie.ts';
 import {
+  type Committee,
   decodeAuth,
   decodeHello,
   decodeInit,
@@ -46,8 +47,9 @@ import { TokenBucket } from './token-bucket.ts';
 
 export interface ResponderOptions {
   readonly local: LocalParty & { readonly identity: Identity };
+  /** Whom to answer. */
   readonly members: readonly Member[];
-  /** G of each other member as the initiator, by committee index. */
+  /** G of each of them as the initiator, by number. */
   readonly gates: ReadonlyMap<number, KeyObject>;
   readonly allowClients: boolean;
 }
@@ -77,6 +79,8 @@ interface Pending {
   readonly peerSid: Uint8Array;
   readonly keys: HandshakeKeys;
   readonly th3: Uint8Array;
+  /** What RESP said we believe in. */
+  readonly committee: Committee;
   attemptsLeft: number;
 }
 
@@ -86,7 +90,9 @@ const AUTH_ATTEMPTS = 4;
 export class Responder {
   readonly #options: ResponderOptions;
   readonly #netHash: Uint8Array;
-  readonly #hints: HintTable;
+  #members: readonly Member[];
+  #gates: ReadonlyMap<number, KeyObject>;
+  #hints: HintTable;
   readonly #cookies: CookieJar;
   readonly #memberBuckets = new Map<number, TokenBucket>();
   readonly #clientBucket = new TokenBucket(INIT_BURST_CLIENTS, INIT_RATE_CLIENTS_HZ);
@@ -102,8 +108,17 @@ export class Responder {
   constructor(options: ResponderOptions) {
     this.#options = options;
     this.#netHash = sha3_256(options.local.chainId);
+    this.#members = options.members;
+    this.#gates = options.gates;
     this.#hints = new HintTable(options.gates, options.local.identity.nodeId);
     this.#cookies = new CookieJar((length) => options.local.ephemerals.bytes(length));
+  }
+
+  /** Answers these from now on. A handshake under way with somebody else comes to nothing. */
+  setMembers(members: readonly Member[], gates: ReadonlyMap<number, KeyObject>): void {
+    this.#members = members;
+    this.#gates = gates;
+    this.#hints = new HintTable(gates, this.#options.local.identity.nodeId);
   }
 
   /** Handshakes that wait for AUTH. */
@@ -154,6 +169,7 @@ export class Responder {
     const established: Established = {
       role: 'responder',
       peer,
+      committee: pending.committee,
       peerCommittee: { epoch: proof.committee.epoch, hash: Uint8Array.from(proof.committee.hash) },
       suite: pending.suite,
       keys: trafficKeys(pending.keys.handshakeSecret, th4),
@@ -185,7 +201,7 @@ export class Responder {
       return { hello, suite, gate: CLIENT_GATE, member: undefined };
     }
     const member = this.#hints.find(hello.hint, nowMs);
-    const gate = member === undefined ? undefined : this.#options.gates.get(member);
+    const gate = member === undefined ? undefined : this.#gates.get(member);
     if (gate === undefined) return 'unknown-hint';
     if (!equalBytes(hello.mac0, shortMac(gate, 'mac0', hello.body))) return 'bad-mac';
     return { hello, suite, gate, member };
@@ -250,7 +266,7 @@ export class Responder {
     });
     return {
       frame: Buffer.concat([clear, sealOnce(keys.responder, suite, plaintext, th2)]),
-      state: { ownSid, peerSid: Uint8Array.from(init.sid), keys, th3: sha384(th2, plaintext) },
+      state: { ownSid, peerSid: Uint8Array.from(init.sid), keys, th3: sha384(th2, plaintext), committee },
     };
   }
 
@@ -278,7 +294,7 @@ export class Responder {
     if (!equalBytes(proof.finished, expected)) return 'bad-finished';
     const parts = [pending.th3, claim, proof.clientKeys, this.#options.local.identity.nodeId];
     if (pending.member === undefined) return this.#checkClient(proof, parts);
-    const member = this.#options.members.find(({ index }) => index === pending.member);
+    const member = this.#members.find(({ index }) => index === pending.member);
     if (member === undefined || !equalBytes(member.nodeId, proof.id)) return 'wrong-identity';
     if (!(await verifyProof(member, 'initiator', parts, proof.signatures))) return 'bad-signature';
     return { kind: 'member', index: member.index };

@@ -42,6 +42,11 @@ export class Seat {
         onUp: (session) => options.onUp(session),
         onDown: () => options.onDown(),
         onItems: (items, session) => options.onItems(items, session),
+        // It may have changed while the handshake was under way.
+        onConfirmed: (session) => {
+          const { committee } = this.#dialEnvironment.local;
+          if (!sameCommittee(session.established.committee, committee)) session.announce(committee);
+        },
         onDiscarded: (session) => options.onDiscarded(session),
         onRenewDue: () => this.#dial?.renew(),
       },
@@ -57,7 +62,7 @@ export class Seat {
   get sameCommittee(): boolean {
     const { current } = this.link;
     const { committee } = this.#dialEnvironment.local;
-    return current !== undefined && sameCommittee(current.established.peerCommittee, committee);
+    return current !== undefined && sameCommittee(current.peerCommittee, committee);
   }
 
   /** Where the member lives from now on; not to be dialed before `dialAtMs`. */
@@ -74,6 +79,11 @@ export class Seat {
     this.#replaced = this.#dial;
     this.#dial = dial;
     this.#endpoint ??= dial.endpoint;
+  }
+
+  /** Both sides prove anew who they are. Whoever dialed does it. */
+  renew(): void {
+    if (this.link.current?.established.role === 'initiator') this.#dial?.renew();
   }
 
   tick(nowMs: number): void {

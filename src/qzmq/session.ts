@@ -3,6 +3,7 @@ import { equalBytes } from '../crypto/bytes.ts';
 import { decodeBatch, type Item } from './batch.ts';
 import type { Clock } from './clock.ts';
 import type { Counters } from './counters.ts';
+import { type Committee, decodeCommittee, encodeCommittee } from './frames.ts';
 import type { Established } from './handshake.ts';
 import { INNER, type KeyLimits, type OpenedRecord, RecordOpener, RecordSealer } from './records.ts';
 import type { ConnectionId, SendResult, Wire } from './wire.ts';
@@ -32,6 +33,8 @@ export class Session {
   readonly #sealer: RecordSealer;
   readonly #opener: RecordOpener;
   #confirmed = false;
+  /** What the peer believes in: first as the handshake had it, then as it says. */
+  #peerCommittee: Committee;
   lastReceivedMs: number;
   /** When an unanswered PING was sent. */
   pingedMs: number | undefined;
@@ -55,6 +58,7 @@ export class Session {
     const [sendSecret, receiveSecret] =
       role === 'initiator' ? [keys.initiator, keys.responder] : [keys.responder, keys.initiator];
     this.established = established;
+    this.#peerCommittee = established.peerCommittee;
     this.connection = connection;
     this.#owner = owner;
     this.#wire = environment.wire;
@@ -75,6 +79,10 @@ export class Session {
 
   get confirmed(): boolean {
     return this.#confirmed;
+  }
+
+  get peerCommittee(): Committee {
+    return this.#peerCommittee;
   }
 
   get renewDue(): boolean {
@@ -109,6 +117,11 @@ export class Session {
     void this.transmit(this.#sealer.seal(inner, body));
   }
 
+  /** Says which committee we believe in from now on. */
+  announce(committee: Committee): void {
+    this.sendControl(INNER.COMMITTEE, encodeCommittee(committee));
+  }
+
   ping(): void {
     this.pingedMs = this.#clock.monotonicMs();
     this.sendControl(INNER.PING);
@@ -139,6 +152,12 @@ export class Session {
     this.#owner.onConfirmed(this);
   }
 
+  #onCommittee(body: Uint8Array): void {
+    const committee = decodeCommittee(body);
+    if (committee === undefined) return this.#counters.reject('unexpected');
+    this.#peerCommittee = committee;
+  }
+
   #dispatch({ inner, body }: OpenedRecord): void {
     if (inner === INNER.BATCH) {
       const items = decodeBatch(body);
@@ -147,6 +166,7 @@ export class Session {
     } else if (inner === INNER.PING) this.sendControl(INNER.PONG);
     else if (inner === INNER.RENEW) this.#owner.onRenew(this);
     else if (inner === INNER.CLOSE) this.#owner.onClosed(this);
+    else if (inner === INNER.COMMITTEE) this.#onCommittee(body);
     else if (inner !== INNER.PONG) this.#counters.reject('unexpected');
   }
 }

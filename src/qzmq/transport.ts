@@ -1,15 +1,14 @@
 /** The transport of a validator: sessions with the other members of the committee, and with clients. */
-import type { KeyObject } from 'node:crypto';
 import { equalBytes } from '../crypto/bytes.ts';
-import { type Identity, nodeIdOf, publicIdentity } from '../crypto/identity.ts';
+import { type Identity, nodeIdOf } from '../crypto/identity.ts';
 import { PqError } from '../errors.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { SUITE, type Suite } from './constants.ts';
 import type { TransportStats } from './counters.ts';
 import { formatEndpoint, isWildcard, requireEndpoint } from './endpoint.ts';
 import { type Ephemerals, systemEphemerals } from './ephemerals.ts';
-import { gateKey } from './gate.ts';
-import type { Member } from './handshake.ts';
+import { gatesWith, NO_GATES } from './gates.ts';
+import { type Member, othersOf } from './handshake.ts';
 import { Hub } from './hub.ts';
 import { KEY_LIMITS, type KeyLimits } from './records.ts';
 import type { SendResult } from './wire.ts';
@@ -35,15 +34,22 @@ export interface TransportHandlers {
   onNotice?(notice: PqError): void;
 }
 
-export interface TransportOptions {
-  readonly identity: Identity;
-  /** 32 bytes. */
-  readonly chainId: Uint8Array;
+/** What a node believes in, and whom it talks to because of it. */
+export interface CommitteeChange {
   readonly epoch: number;
   /** M, 32 bytes. */
   readonly committeeHash: Uint8Array;
-  /** The whole committee, this node included. */
+  /**
+   * Everybody who may have a session with us: members of the committee and of its neighbours in time. This node may be among
+   * them. An index names one of them for ever.
+   */
   readonly members: readonly Member[];
+}
+
+export interface TransportOptions extends CommitteeChange {
+  readonly identity: Identity;
+  /** 32 bytes. */
+  readonly chainId: Uint8Array;
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
   /** What peers are told to dial, host:port; the listening address if absent. */
@@ -74,7 +80,13 @@ export interface Transport {
   sendClient(client: number, bytes: Uint8Array): SendResult;
   /** Ends a client's session. */
   closeClient(client: number): void;
-  /** Committee indices with a session. */
+  /**
+   * Another committee from now on: what this node believes in, and whom it talks to. What it believes in is said at once on
+   * every session, before anything that is sent later; with those who stay the sessions go on, and both sides prove anew who
+   * they are. The promise is for who is new: it resolves when they can be met.
+   */
+  setCommittee(change: CommitteeChange): Promise<void>;
+  /** Numbers of those with a session. */
   readonly peers: readonly number[];
   stats(): TransportStats;
   close(): Promise<void>;
@@ -83,12 +95,11 @@ export interface Transport {
 const DEFAULT_SUITES: readonly Suite[] = [SUITE.AES_256_GCM, SUITE.CHACHA20_POLY1305];
 
 /**
- * Listens and begins. Throws `QZMQ_PORT_IN_USE`, `QZMQ_PORT_FORBIDDEN`, `QZMQ_BAD_ADDRESS`, `QZMQ_NOT_A_MEMBER`,
- * `QZMQ_BAD_MEMBER`.
+ * Listens and begins. Throws `QZMQ_PORT_IN_USE`, `QZMQ_PORT_FORBIDDEN`, `QZMQ_BAD_ADDRESS`, `QZMQ_BAD_MEMBER`.
  */
 export async function createTransport(options: TransportOptions): Promise<Transport> {
   const { identity, members, chainId } = options;
-  const own = checkMembers(identity, members);
+  for (const member of members) requireOwnId(member);
   const local = {
     identity,
     chainId: Uint8Array.from(chainId),
@@ -96,18 +107,14 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     suites: options.suites ?? DEFAULT_SUITES,
     ephemerals: options.ephemerals ?? systemEphemerals,
   };
-  const others = members.filter((member) => member.index !== own.index);
-  const [outward, inward] = await Promise.all([
-    gateKeys(identity, others, 'initiator'),
-    gateKeys(identity, others, 'responder'),
-  ]);
+  const gates = await gatesWith(identity, othersOf(members, identity), NO_GATES, (_, error) => {
+    throw error;
+  });
   const wire = await openZmqWire({ listen: options.listen, backlog: Math.max(16, 2 * members.length) });
   const hub = new Hub({
     local,
-    own,
     members,
-    outward,
-    inward,
+    gates,
     wire,
     advertise: advertised(options, wire.address),
     allowClients: options.allowClients,
@@ -119,36 +126,11 @@ export async function createTransport(options: TransportOptions): Promise<Transp
   return hub;
 }
 
-/** The own member. Every member's nodeId must be the hash of its keys: what the genesis says is not taken for granted. */
-function checkMembers(identity: Identity, members: readonly Member[]): Member {
-  for (const { nodeId, publicKey, ed25519Key, gateKey: gate, index } of members) {
-    if (!equalBytes(nodeIdOf(publicKey, ed25519Key, gate), nodeId)) {
-      throw new PqError(
-        'QZMQ_BAD_MEMBER',
-        `member ${index}: its nodeId is not the hash of its keys; check the genesis`,
-        {
-          index,
-        },
-      );
-    }
-  }
-  const own = members.find(({ nodeId }) => equalBytes(nodeId, publicIdentity(identity).nodeId));
-  if (own === undefined) {
-    throw new PqError(
-      'QZMQ_NOT_A_MEMBER',
-      'this key belongs to no member of the committee; check keystore and genesis',
-    );
-  }
-  return own;
-}
-
-async function gateKeys(
-  identity: Identity,
-  others: readonly Member[],
-  role: 'initiator' | 'responder',
-): Promise<ReadonlyMap<number, KeyObject>> {
-  const entries = others.map(async (member) => [member.index, await gateKey(identity, member, role)] as const);
-  return new Map(await Promise.all(entries));
+/** What a document or a peer says of a nodeId is not taken for granted. Throws `QZMQ_BAD_MEMBER`. */
+function requireOwnId({ nodeId, publicKey, ed25519Key, gateKey, index }: Member): void {
+  if (equalBytes(nodeIdOf(publicKey, ed25519Key, gateKey), nodeId)) return;
+  const message = `member ${index}: its nodeId is not the hash of its keys; check the genesis`;
+  throw new PqError('QZMQ_BAD_MEMBER', message, { index });
 }
 
 function advertised(options: TransportOptions, address: string | undefined): string | undefined {
