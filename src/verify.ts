@@ -6,7 +6,7 @@ import { Verifier } from './verify/verifier.ts';
 import { type OpenOptions, openKernels } from './wasm/open.ts';
 
 export { isPqError, PqError } from './errors.ts';
-export type { Signer, VerifiedCommit, VerifiedDecision, Verifier } from './verify/verifier.ts';
+export type { Signer, VerifiedCommit, VerifiedDecision, VerifiedEquivocation, Verifier } from './verify/verifier.ts';
 export type { CoreSource, OpenOptions } from './wasm/open.ts';
 
 /**

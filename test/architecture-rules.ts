@@ -56,7 +56,7 @@ const IMPURE: readonly RegExp[] = [
 /** The core never waits. */
 const WAITING = /(?<![.#\w$])(?:async|await|Promise)\b/;
 /** But its verifiers take the signature check as a function, which may. */
-const MAY_WAIT: readonly string[] = ['core/certificate.ts', 'core/epoch-chain.ts', 'core/proof.ts'];
+const MAY_WAIT: readonly string[] = ['core/certificate.ts', 'core/epoch-chain.ts', 'core/evidence.ts', 'core/proof.ts'];
 
 const IMPORT =
   /\b(?:import|export)\s+(type\s+)?(?:[\w$*{},\s]+?\s+from\s*)?['"]([^'"]+)['"]|\bimport\s*\(\s*['"]([^'"]+)['"]/g;

@@ -101,9 +101,12 @@ export class Agent {
     this.#config = next as unknown as AgentConfig;
   }
 
-  /** Adds a check of the operator's own. Throws `MODULE_NAME` if the name is taken or there are too many. */
-  addModule(name: string, module: Module): void {
-    this.#modules.add(name, module);
+  /**
+   * Adds a check of the operator's own, asked about data of `kinds`, of every kind if not given. Throws `MODULE_NAME` if the
+   * name is taken or there are too many.
+   */
+  addModule(name: string, module: Module, kinds?: readonly DataKind[]): void {
+    this.#modules.add(name, module, kinds);
   }
 
   /** Adds a model for its kind of data. Throws `MODEL_KIND_TAKEN` if the kind has one. */

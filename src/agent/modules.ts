@@ -1,7 +1,7 @@
 /** Modules: checks of the operator's own that add their verdict to the model's, each with a weight. */
 import { PqError } from '../errors.ts';
 import { MAX_MODULE_WEIGHT, MAX_MODULES } from './limits.ts';
-import type { BlockData, ProposalData } from './proposals.ts';
+import { type BlockData, DATA_KINDS, type DataKind, type ProposalData } from './proposals.ts';
 
 export interface ModuleContext {
   /** The block that the proposal stands in, if the caller said. */
@@ -33,8 +33,14 @@ export function poolVerdicts(p: number, { weight, rejectWeight }: ModuleSum): nu
   return (p + rejectWeight) / (1 + weight);
 }
 
+interface Entry {
+  readonly module: Module;
+  /** What it is asked about. */
+  readonly kinds: readonly DataKind[];
+}
+
 export class ModuleSet {
-  readonly #modules = new Map<string, Module>();
+  readonly #modules = new Map<string, Entry>();
   #leftOut = 0;
 
   /** Verdicts not counted: thrown, malformed or late. */
@@ -43,7 +49,7 @@ export class ModuleSet {
   }
 
   /** Throws `MODULE_NAME` if the name is taken or there are too many. */
-  add(name: string, module: Module): void {
+  add(name: string, module: Module, kinds: readonly DataKind[] = DATA_KINDS): void {
     if (this.#modules.has(name) || this.#modules.size >= MAX_MODULES) {
       throw new PqError(
         'MODULE_NAME',
@@ -51,13 +57,15 @@ export class ModuleSet {
         { name },
       );
     }
-    this.#modules.set(name, module);
+    this.#modules.set(name, { module, kinds });
   }
 
-  /** Asks every module about every item, all at once; resolves within the context's deadline. Never rejects. */
+  /** Asks every module about every item of its kinds, all at once; resolves within the context's deadline. Never rejects. */
   async ask(items: readonly ProposalData[], context: ModuleContext): Promise<ModuleSum[]> {
-    const modules = [...this.#modules.values()];
-    if (modules.length === 0) return items.map(() => ({ weight: 0, rejectWeight: 0 }));
+    const entries = [...this.#modules.values()];
+    const modulesFor = ({ kind }: ProposalData) => entries.filter(({ kinds }) => kinds.includes(kind));
+    const asked = items.map(modulesFor);
+    if (asked.every((list) => list.length === 0)) return items.map(() => ({ weight: 0, rejectWeight: 0 }));
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<null>((resolve) => {
       timer = setTimeout(() => resolve(null), context.deadlineMs);
@@ -70,7 +78,9 @@ export class ModuleSet {
         return null;
       }
     };
-    const given = await Promise.all(items.map((item) => Promise.all(modules.map((module) => askOne(module, item)))));
+    const given = await Promise.all(
+      items.map((item, i) => Promise.all(asked[i]!.map(({ module }) => askOne(module, item)))),
+    );
     clearTimeout(timer);
     return given.map((verdicts) => this.#sum(verdicts));
   }

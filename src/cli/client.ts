@@ -10,7 +10,7 @@ import { MAX_DEVNET_VALIDATORS } from '../node/devnet.ts';
 import { jsonReport } from './client-report.ts';
 import { EXIT, type ExitCode, UsageError } from './exit.ts';
 import { readText } from './files.ts';
-import { networkOf } from './network.ts';
+import { type NetworkChoice, networkOf } from './network.ts';
 import { endpoint, integer, rate } from './options.ts';
 import { Progress } from './progress.ts';
 import { MAX_RECORDS_BYTES, type PaymentRecord, parseRecords, SAMPLES } from './records.ts';
@@ -24,12 +24,10 @@ import { Terminal } from './ui/terminal.ts';
 const MAX_LISTED = 200;
 const STATUS_MS = 250;
 
-interface ClientCommandOptions {
+interface ClientCommandOptions extends NetworkChoice {
   readonly endpoint: string;
   readonly file?: string;
   readonly rate: number;
-  readonly validators: number;
-  readonly genesis?: string;
   readonly proof?: string;
   readonly json?: boolean;
 }
@@ -46,6 +44,7 @@ export function addClientCommand(program: Command): void {
     .option('--rate <n>', 'records a second; 0: as fast as the node takes them', rate, 0)
     .option('--validators <n>', 'size of the development network', integer('validators', 1, MAX_DEVNET_VALIDATORS), 3)
     .option('--genesis <file>', 'genesis document of another network')
+    .option('--epochs <file>', 'chain of epochs, to know nodes that are not in genesis: pq committee chain writes it')
     .option('--proof <file>', 'of a single record: write the proof of its decision, for pq verify, to this file')
     .option('--json', 'print one JSON object')
     .action(async (options: ClientCommandOptions) => {
@@ -63,7 +62,7 @@ async function runClient(options: ClientCommandOptions): Promise<ExitCode> {
   desk.requireAccounts(records);
   const onProblem = (error: PqError): void =>
     terminal.line(terminal.paint('yellow', `${error.code}: ${error.message}`));
-  const connect = linkTo(options.endpoint, network.committee);
+  const connect = linkTo(options.endpoint, network.committee, network.later);
   const client = await Client.connect({ connect, reconnect: true, onProblem }).catch((error: unknown) =>
     explain(error, options),
   );

@@ -13,6 +13,7 @@ type AddCommand = (program: Command) => void;
 const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   demo: async () => (await import('./demo.ts')).addDemoCommand,
   node: async () => (await import('./node.ts')).addNodeCommand,
+  committee: async () => (await import('./committee.ts')).addCommitteeCommand,
   client: async () => (await import('./client.ts')).addClientCommand,
   testnet: async () => (await import('./testnet.ts')).addTestnetCommand,
   sim: async () => (await import('./sim.ts')).addSimCommand,

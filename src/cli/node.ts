@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { Agent } from '../agent/agent.ts';
+import type { Module } from '../agent/modules.ts';
 import { type Committee, committeeOf } from '../core/committee.ts';
 import {
   devnetGenesis,
@@ -31,6 +32,7 @@ interface NodeCommandOptions {
   readonly home?: string;
   readonly advertise?: string;
   readonly clockOffsetMs?: number;
+  readonly joining?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -64,6 +66,7 @@ export function addNodeCommand(program: Command): void {
     .option('--host <address>', 'loopback address to listen at', HOST)
     .option('--advertise <host:port>', 'what peers are told to dial, where that is not where it listens', endpoint)
     .option('--clock-offset-ms <n>', 'run as if its clock were so far off', offsetMs('clock-offset-ms'))
+    .option('--joining', 'not one of the network yet: follow, and sign once an upgrade has brought it')
     .option('--quiet', 'print no phases')
     .action(async (options: NodeCommandOptions) => {
       process.exitCode = await runNode(options);
@@ -71,8 +74,9 @@ export function addNodeCommand(program: Command): void {
 }
 
 async function runNode(options: NodeCommandOptions): Promise<ExitCode> {
-  if (options.node > options.validators) {
-    const what = `There is no node ${options.node} in a network of ${options.validators}: raise --validators, the same for every node.`;
+  const joining = options.joining === true;
+  if (options.node > options.validators && !joining) {
+    const what = `There is no node ${options.node} in a network of ${options.validators}: raise --validators, the same for every node, or say that it is --joining.`;
     throw new UsageError('NODE_INDEX', what, { node: options.node, validators: options.validators });
   }
   const terminal = new Terminal(process.stdout, process.env);
@@ -82,13 +86,15 @@ async function runNode(options: NodeCommandOptions): Promise<ExitCode> {
   requireLoopback(options.host);
   if (options.advertise !== undefined) requireLoopback(hostOf(options.advertise));
   const home = options.home ?? devnetHome(options.validators, options.node - 1);
-  if (!existsSync(homePaths(home).genesis)) await initHome(home, { genesis, seed: devnetSeed(options.node - 1) });
+  const seed = devnetSeed(options.node - 1);
+  if (!existsSync(homePaths(home).genesis)) await initHome(home, { genesis, seed, joining });
   const agent = await loadAgent(terminal, options);
   try {
     const node = await startNode({
       home,
       genesis,
       identity: devnetIdentity(options.node - 1),
+      joining,
       listen: { host: options.host, port: options.port },
       peers: options.peer,
       ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
@@ -123,8 +129,12 @@ async function serve(terminal: Terminal, node: Node, number: number, quiet: bool
   return code === 0 ? EXIT.OK : EXIT.NEGATIVE;
 }
 
+/** Everything on the development network is for trying out: whatever passes the checks is approved. */
+const approveUpgrades: Module = () => ({ verdict: 'approve', weight: 1 });
+
 async function loadAgent(terminal: Terminal, options: NodeCommandOptions): Promise<Agent> {
   const agent = new Agent();
+  agent.addModule('devnet-upgrades', approveUpgrades, ['upgrade']);
   const files = options.model.length > 0 ? options.model : [shippedModel(options.node)];
   try {
     for (const file of files) {
@@ -150,5 +160,9 @@ function printBanner(terminal: Terminal, options: NodeCommandOptions, committee:
     faulty > 0
       ? `tolerates f = ${faulty} faulty; a quorum of ${quorum} decides`
       : `tolerates f = 0 faulty: all ${size} must be up and vote for anything to be decided`;
-  terminal.line(`node ${options.node} of ${size}, which ${tolerance}`);
+  if (options.node > size) {
+    terminal.line(
+      `node ${options.node}, not one of the ${size} yet: it follows, and signs once an upgrade has brought it`,
+    );
+  } else terminal.line(`node ${options.node} of ${size}, which ${tolerance}`);
 }

@@ -6,6 +6,7 @@ import { PROOF_FIXED_BYTES } from '../core/proof.ts';
 import { isPqError, PqError } from '../errors.ts';
 import { type VerifiedCommit, type VerifiedDecision, Verifier } from '../verify/verifier.ts';
 import { loadKernels } from '../wasm/load.ts';
+import { MAX_CHAIN_BYTES } from './epochs.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { readBounded } from './files.ts';
 import { readGenesis } from './network.ts';
@@ -13,8 +14,6 @@ import { confidence as sure } from './ui/format.ts';
 import { harmless, Terminal } from './ui/terminal.ts';
 
 const MAX_CERTIFICATE_BYTES = 4 * 1024 * 1024;
-/** Thousands of epochs of a small committee, or hundreds of a large one. */
-const MAX_CHAIN_BYTES = 256 * 1024 * 1024;
 
 /** What a valid certificate or proof shows, as `--json` prints it. Hashes are hex. */
 export type VerifiedReport = (VerifiedCommit | VerifiedDecision) & {

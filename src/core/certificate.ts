@@ -226,7 +226,8 @@ export function encodeCertificate(certificate: Certificate): Uint8Array {
   return new SszWriter(CERTIFICATE_FIXED_BYTES).variable(commits.finish()).variable(entries.finish()).finish();
 }
 
-function encodeEntry(entry: CertificateEntry): Uint8Array {
+/** SSZ of one entry. Throws `SSZ_LIMIT`, `SSZ_LENGTH`, `SSZ_NUMBER`. */
+export function encodeEntry(entry: CertificateEntry): Uint8Array {
   const writer = new SszWriter(ENTRY_FIXED_BYTES);
   writeFields(writer, entry.fields);
   return writer
@@ -261,7 +262,8 @@ export function readCertificate(reader: SszReader, start: number, end: number): 
   return { commits, entries };
 }
 
-function readEntry(reader: SszReader, start: number, end: number): CertificateEntry {
+/** The entry that fills [start, end) of a larger encoding. */
+export function readEntry(reader: SszReader, start: number, end: number): CertificateEntry {
   reader.enter(start, end, ENTRY_FIXED_BYTES);
   const fields = readFields(reader);
   const parentsHash = reader.vector(DIGEST_BYTES);

@@ -30,6 +30,8 @@ export interface Core {
   isDecided(id: ProposalId): boolean;
   /** Of the epoch that the node is in. */
   readonly committee: Committee;
+  /** The own place in it; null for who only follows. */
+  readonly self: AuthorIndex | null;
   /** Those of the peers that are members of that committee. */
   authorsOf(peers: readonly number[]): AuthorIndex[];
   /** Whom to have sessions with: the members of the previous, the current and, as soon as it is known, the next committee. */
@@ -90,6 +92,10 @@ class EpochCore implements Core {
     });
   }
 
+  get self(): AuthorIndex | null {
+    return this.#engine.self;
+  }
+
   get committee(): Committee {
     return this.#engine.committee;
   }
@@ -116,7 +122,7 @@ class EpochCore implements Core {
   }
 
   status(): CoreStatus {
-    return { ...this.#engine.status(), epoch: this.committee.epoch, self: this.#engine.self };
+    return { ...this.#engine.status(), epoch: this.committee.epoch, self: this.self };
   }
 
   step(nowMs: number, input: Input): Output[] {

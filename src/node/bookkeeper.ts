@@ -4,6 +4,7 @@ import type { Admission } from './admission.ts';
 import type { Certificates } from './certificates.ts';
 import type { Decisions } from './decisions.ts';
 import type { Epochs } from './epochs.ts';
+import type { EvidenceBook } from './evidence-book.ts';
 import type { Log } from './log.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -11,6 +12,7 @@ export interface BookkeeperParts {
   readonly store: Pick<Store, 'settleProposals'>;
   readonly certificates: Pick<Certificates, 'add' | 'newestBytes' | 'store'>;
   readonly epochs: Pick<Epochs, 'close'>;
+  readonly evidence: Pick<EvidenceBook, 'add'>;
   readonly admission: Pick<Admission, 'settle'>;
   readonly decisions: Pick<Decisions, 'executed' | 'certified' | 'lapsed'>;
   readonly reporter: Reporter;
@@ -47,6 +49,7 @@ export class Bookkeeper {
         return event.fatal ? onHalt() : undefined;
       case 'equivocation': {
         const { author, round } = event.first.ref;
+        this.#parts.evidence.add(event.first, event.second);
         const message = `Validator ${author} signed two blocks of round ${round}: keep the evidence.`;
         return log({ level: 'warn', code: 'EQUIVOCATION', message, data: { author, round } });
       }

@@ -28,6 +28,8 @@ export function encodeNodeMessage(message: NodeMessage): Uint8Array[] {
       return encodeParts(KIND.CERTIFICATE, message.requestId, message.certificate);
     case 'proof':
       return encodeParts(KIND.PROOF, message.requestId, message.proof);
+    case 'epochs':
+      return encodeParts(KIND.EPOCHS, message.requestId, message.epochs);
     case 'stats':
       return encodeParts(KIND.STATS, message.requestId, json(message.stats));
     case 'status':
@@ -39,7 +41,7 @@ export function encodeNodeMessage(message: NodeMessage): Uint8Array[] {
   }
 }
 
-type ShortMessage = Exclude<NodeMessage, { kind: 'certificate' | 'proof' | 'stats' | 'status' | 'event' }>;
+type ShortMessage = Exclude<NodeMessage, { kind: 'certificate' | 'proof' | 'epochs' | 'stats' | 'status' | 'event' }>;
 
 function encodeShort(message: ShortMessage): Uint8Array {
   const writer = new MessageWriter();
@@ -73,7 +75,7 @@ function encodeShort(message: ShortMessage): Uint8Array {
 }
 
 /** Their messages come in parts. */
-const LONG: readonly number[] = [KIND.CERTIFICATE, KIND.PROOF, KIND.STATS, KIND.STATUS, KIND.EVENT];
+const LONG: readonly number[] = [KIND.CERTIFICATE, KIND.PROOF, KIND.EPOCHS, KIND.STATS, KIND.STATUS, KIND.EVENT];
 const STATES = ['unknown', 'pending', 'decided', 'certified'] as const;
 const DECISIONS = Object.keys(DECISION) as DecisionName[];
 const REASONS = Object.keys(REASON) as ReasonName[];
@@ -137,6 +139,7 @@ export class NodeMessageReader {
 function toLongMessage(kind: number, requestId: number, bytes: Uint8Array): NodeMessage {
   if (kind === KIND.CERTIFICATE) return { kind: 'certificate', requestId, certificate: bytes };
   if (kind === KIND.PROOF) return { kind: 'proof', requestId, proof: bytes };
+  if (kind === KIND.EPOCHS) return { kind: 'epochs', requestId, epochs: bytes };
   const value = decodeJson(bytes);
   if (kind === KIND.STATS) return { kind: 'stats', requestId, stats: value as unknown as NodeStats };
   if (kind === KIND.STATUS) return { kind: 'status', requestId, status: value as unknown as NodeStatus };

@@ -6,10 +6,15 @@ import type { ClientLink, LinkHandlers } from './client.ts';
 
 /**
  * How to reach the node at `endpoint` (HOST:PORT): whoever answers must prove to be a member of the committee, which comes
- * from the genesis document that the client trusts. What it returns is `connect` of a `Client`.
+ * from the genesis document that the client trusts, or of a later one. What it returns is `connect` of a `Client`.
  */
-export function linkTo(endpoint: string, committee: Committee): (handlers: LinkHandlers) => Promise<ClientLink> {
-  const members = committee.validators.map(({ index, publicKey, ed25519Key, gateKey }) => ({
+export function linkTo(
+  endpoint: string,
+  committee: Committee,
+  later: readonly Committee[] = [],
+): (handlers: LinkHandlers) => Promise<ClientLink> {
+  const validators = [committee, ...later].flatMap((each) => each.validators);
+  const members = validators.map(({ publicKey, ed25519Key, gateKey }, index) => ({
     index,
     nodeId: nodeIdOf(publicKey, ed25519Key, gateKey),
     publicKey,

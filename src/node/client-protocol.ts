@@ -37,6 +37,7 @@ export const TOPICS = [
   'peer',
   'evidence',
   'alarm',
+  'epoch',
 ] as const satisfies readonly NodeEvent['type'][];
 export type Topic = (typeof TOPICS)[number];
 
@@ -49,6 +50,7 @@ export const KIND = {
   QUERY_STATUS: 5,
   SUBSCRIBE: 6,
   QUERY_PROOF: 7,
+  QUERY_EPOCHS: 8,
   SUBMITTED: 64,
   DECIDED: 65,
   CERTIFIED: 66,
@@ -60,6 +62,7 @@ export const KIND = {
   EVENT: 72,
   ERROR: 73,
   PROOF: 74,
+  EPOCHS: 75,
 } as const;
 
 /** Hands in proposals. Answered by `submitted`; the session is told of their decisions as they come. */
@@ -87,11 +90,18 @@ export interface QueryProof {
   readonly requestId: number;
   readonly id: Uint8Array;
 }
+/** Asks what leads from the committee of `epoch` to those of later epochs. */
+export interface QueryEpochs {
+  readonly kind: 'queryEpochs';
+  readonly requestId: number;
+  readonly epoch: number;
+}
 export type ClientMessage =
   | Submit
   | QueryDecision
   | QueryCertificate
   | QueryProof
+  | QueryEpochs
   | { readonly kind: 'queryStats' | 'queryStatus'; readonly requestId: number }
   /** Replaces the subscription of this session; no topics: no events. */
   | { readonly kind: 'subscribe'; readonly requestId: number; readonly topics: readonly Topic[] };
@@ -151,6 +161,8 @@ export type NodeMessage =
   | { readonly kind: 'certificate'; readonly requestId: number; readonly certificate: Uint8Array }
   /** The proof in its canonical encoding; empty while no certified commit holds a decision on that id. */
   | { readonly kind: 'proof'; readonly requestId: number; readonly proof: Uint8Array }
+  /** The chain of closing certificates in its canonical encoding, as many as fit; without links when there is no later epoch. */
+  | { readonly kind: 'epochs'; readonly requestId: number; readonly epochs: Uint8Array }
   | { readonly kind: 'stats'; readonly requestId: number; readonly stats: NodeStats }
   | { readonly kind: 'status'; readonly requestId: number; readonly status: NodeStatus }
   | { readonly kind: 'subscribed'; readonly requestId: number }
@@ -170,6 +182,8 @@ export function encodeClientMessage(message: ClientMessage): Uint8Array {
     writer.u8(KIND.QUERY_DECISION).u32(message.requestId).raw(message.id);
   } else if (message.kind === 'queryProof') {
     writer.u8(KIND.QUERY_PROOF).u32(message.requestId).raw(message.id);
+  } else if (message.kind === 'queryEpochs') {
+    writer.u8(KIND.QUERY_EPOCHS).u32(message.requestId).u32(message.epoch);
   } else if (message.kind === 'queryCertificate') {
     writer.u8(KIND.QUERY_CERTIFICATE).u32(message.requestId).u64(message.index);
   } else if (message.kind === 'subscribe') {
@@ -212,6 +226,8 @@ function readClientBody(kind: number, requestId: number, reader: MessageReader):
       return { kind: 'queryDecision', requestId, id: reader.raw(ID_BYTES) };
     case KIND.QUERY_PROOF:
       return { kind: 'queryProof', requestId, id: reader.raw(ID_BYTES) };
+    case KIND.QUERY_EPOCHS:
+      return { kind: 'queryEpochs', requestId, epoch: reader.u32() };
     case KIND.QUERY_CERTIFICATE:
       return { kind: 'queryCertificate', requestId, index: reader.u64() };
     case KIND.QUERY_STATS:

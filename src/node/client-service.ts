@@ -43,6 +43,8 @@ export interface ClientBackend {
   certificate(index: number): Uint8Array;
   /** Encoded; empty when there is none. */
   proof(id: Uint8Array): Uint8Array;
+  /** Encoded. */
+  epochsFrom(epoch: number): Uint8Array;
   stats(): NodeStats;
   status(): NodeStatus;
 }
@@ -101,6 +103,8 @@ export class ClientService implements Follower {
         return this.#send({ kind: 'certificate', requestId, certificate: this.#backend.certificate(message.index) });
       case 'queryProof':
         return this.#send({ kind: 'proof', requestId, proof: this.#backend.proof(message.id) });
+      case 'queryEpochs':
+        return this.#send({ kind: 'epochs', requestId, epochs: this.#backend.epochsFrom(message.epoch) });
       case 'queryStats':
         return this.#send({ kind: 'stats', requestId, stats: this.#backend.stats() });
       case 'queryStatus':

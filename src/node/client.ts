@@ -116,6 +116,11 @@ export class Client {
     return answer.proof.length === 0 ? null : answer.proof;
   }
 
+  /** The encoded chain of closing certificates from the committee of `epoch` on, as far as one answer holds. */
+  async epochs(epoch: number): Promise<Uint8Array> {
+    return (await this.#ask('epochs', (requestId) => ({ kind: 'queryEpochs', requestId, epoch }))).epochs;
+  }
+
   /** What the node knows of any proposal, own or not. */
   async decision(id: Uint8Array): Promise<DecisionAnswer> {
     return (await this.#ask('decision', (requestId) => ({ kind: 'queryDecision', requestId, id }))).answer;
@@ -306,7 +311,7 @@ export class Client {
   }
 }
 
-type AnswerKind = 'decision' | 'certificate' | 'proof' | 'stats' | 'status' | 'subscribed';
+type AnswerKind = 'decision' | 'certificate' | 'proof' | 'epochs' | 'stats' | 'status' | 'subscribed';
 
 /** How many of the first entries fit one message: at least 1. */
 function batchLength(entries: readonly FollowedEntry[]): number {

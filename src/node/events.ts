@@ -98,6 +98,15 @@ export type NodeEvent =
       readonly round: number;
       readonly digests: readonly [string, string];
     }
+  /** A new committee decides from the commit behind `index` on. `self`: this node's place in it, null if it has none. */
+  | {
+      readonly type: 'epoch';
+      readonly atMs: number;
+      readonly epoch: number;
+      readonly index: number;
+      readonly validators: readonly { readonly name: string; readonly stake: number }[];
+      readonly self: number | null;
+    }
   | {
       readonly type: 'alarm';
       readonly atMs: number;

@@ -37,8 +37,10 @@ export function homePaths(home: string): HomePaths {
 
 export interface InitHomeOptions {
   readonly genesis: Genesis;
-  /** The master seed, 32 bytes, of a validator in `genesis`. */
+  /** The master seed, 32 bytes, of a validator in `genesis`, if not {@link joining}. */
   readonly seed: Uint8Array;
+  /** The key is that of no validator in `genesis`: an upgrade is to bring it. */
+  readonly joining?: boolean;
   /** Absent: no keystore is written; whoever starts the node has the seed (the devnet derives it). */
   readonly password?: string;
 }
@@ -49,9 +51,9 @@ export interface InitHomeOptions {
  * document already, `NODE_NOT_A_VALIDATOR`, and the codes of keystore and record.
  */
 export async function initHome(home: string, options: InitHomeOptions): Promise<void> {
-  const { genesis, seed, password } = options;
+  const { genesis, seed, password, joining = false } = options;
   const publicKey = toHex(identityFromSeed(seed).signing.publicKey);
-  if (!genesis.validators.some((validator) => validator.publicKey === publicKey)) {
+  if (!joining && !genesis.validators.some((validator) => validator.publicKey === publicKey)) {
     throw new PqError('NODE_NOT_A_VALIDATOR', 'The seed belongs to no validator of the genesis document.');
   }
   const paths = homePaths(home);

@@ -6,7 +6,6 @@ import type { Genesis } from '../core/genesis.ts';
 import type { LocalParameters } from '../core/options.ts';
 import type { AuthorIndex, ProposalId } from '../core/types.ts';
 import type { Identity } from '../crypto/identity.ts';
-import { nodeIdOf } from '../crypto/identity.ts';
 import { PqError } from '../errors.ts';
 import { systemClock } from '../qzmq/clock.ts';
 import { createTransport } from '../qzmq/transport.ts';
@@ -19,6 +18,7 @@ import { createApplication } from './applications.ts';
 import type { DecisionAnswer, NodeStatus, SubmitResult, Topic } from './client-protocol.ts';
 import { wallClock } from './clock.ts';
 import type { NodeEvent, NodeStats } from './events.ts';
+import type { KeptEvidence } from './evidence-book.ts';
 import type { Follower } from './followers.ts';
 import { type HistoryOptions, historyOptions } from './history.ts';
 import { homePaths } from './home.ts';
@@ -36,6 +36,10 @@ export interface NodeOptions {
   readonly advertise?: string;
   /** Addresses of validators, HOST:PORT; one is enough to find the rest. Those of the genesis document are known anyway. */
   readonly peers?: readonly string[];
+  /**
+   * The key may belong to no validator of genesis: the node follows, and signs in every epoch whose committee has the key.
+   */
+  readonly joining?: boolean;
   /** With its models loaded. The node closes it when it stops, or does not start. */
   readonly agent: Agent;
   /** In place of the one that the genesis document names: the same on every validator. */
@@ -73,6 +77,10 @@ export interface Node {
   certificate(index: number): Uint8Array;
   /** The encoded proof of the decision on a proposal; empty while no certified commit holds one. */
   proof(id: Uint8Array): Uint8Array;
+  /** The encoded chain of closing certificates from the committee of `epoch` on; empty links when it is the newest. */
+  epochsFrom(epoch: number): Uint8Array;
+  /** Equivocations that were seen, each with what shows it to anybody. */
+  evidence(): KeptEvidence[];
   /** Calls `listener` with the events of these topics until the returned function is called. */
   subscribe(topics: readonly Topic[], listener: (event: NodeEvent) => void): () => void;
   stats(): NodeStats;
@@ -89,7 +97,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   const { genesis, identity, agent, log = stderrLog } = options;
   const kernels = loadKernels();
   const committee = committeeOf(kernels, genesis);
-  const self = ownIndex(committee, identity);
+  if (options.joining !== true) requireMember(committee, identity);
   const history = historyOptions(options.history);
   checkTimeoutPhase(agent.config.timeoutPhase, committee.parameters.openMs);
   const application = options.application ?? createApplication(genesis, kernels);
@@ -105,11 +113,11 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     const local = options.local ?? {};
     const snapshots = SnapshotFiles.open(paths.snapshots);
     const state = { store, record, snapshots, history };
-    const parts = { kernels, committee, self, identity, clock, agent, application, local, log };
+    const parts = { kernels, committee, identity, clock, agent, application, local, log };
     const node = new RunningNode({ ...parts, ...state });
     closers.splice(0, closers.length, () => node.stop());
     await node.recover();
-    await join(node, committee, options);
+    await join(node, committee.chainId, options);
     return node;
   } catch (error) {
     for (const close of closers.reverse()) await close();
@@ -118,16 +126,12 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   }
 }
 
-async function join(node: RunningNode, committee: Committee, options: NodeOptions): Promise<void> {
+async function join(node: RunningNode, chainId: Uint8Array, options: NodeOptions): Promise<void> {
   const { identity, genesis, listen, advertise, peers = [], clockOffsetMs = 0 } = options;
   const transport = await createTransport({
     identity,
-    chainId: committee.chainId,
-    epoch: committee.epoch,
-    committeeHash: committee.hash,
-    members: committee.validators.map(({ index, publicKey, ed25519Key, gateKey }) => {
-      return { index, publicKey, ed25519Key, gateKey, nodeId: nodeIdOf(publicKey, ed25519Key, gateKey) };
-    }),
+    chainId,
+    ...node.committee,
     listen,
     ...(advertise === undefined ? {} : { advertise }),
     allowClients: true,
@@ -135,15 +139,17 @@ async function join(node: RunningNode, committee: Committee, options: NodeOption
     clock: { ...systemClock, wallMs: () => systemClock.wallMs() + clockOffsetMs },
   });
   node.attach(transport);
-  for (const [index, { endpoint }] of genesis.validators.entries()) {
-    if (endpoint !== undefined && index !== node.index) transport.connect(index, endpoint);
+  // Numbers of the validators of genesis are their places in it.
+  const others = node.committee.members.filter(({ nodeId }) => !equalBytes(nodeId, identity.nodeId));
+  for (const { index } of others) {
+    const endpoint = genesis.validators[index]?.endpoint;
+    if (endpoint !== undefined) transport.connect(index, endpoint);
   }
   for (const peer of peers) transport.connectAddress(peer);
 }
 
-function ownIndex(committee: Committee, identity: Identity): AuthorIndex {
-  const own = committee.validators.find(({ publicKey }) => equalBytes(publicKey, identity.signing.publicKey));
-  if (own !== undefined) return own.index;
+function requireMember({ validators }: Committee, identity: Identity): void {
+  if (validators.some(({ publicKey }) => equalBytes(publicKey, identity.signing.publicKey))) return;
   const message = 'The key of this home belongs to no validator of the genesis document: check keystore and genesis.';
   throw new PqError('NODE_NOT_A_VALIDATOR', message, { nodeId: toHex(identity.nodeId) });
 }

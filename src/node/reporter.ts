@@ -1,6 +1,8 @@
 import { digestKey } from '../core/block.ts';
 import { toHex } from '../core/bytes.ts';
+import type { Committee } from '../core/committee.ts';
 import type { CoreEvent } from '../core/events.ts';
+import type { CoreStatus } from '../core/options.ts';
 import type { AcceptedBlock, Decision, IdentifiedProposal, Ref } from '../core/types.ts';
 import { OPINION } from '../wasm/kernels.ts';
 import { BoundedMap } from './bounded-map.ts';
@@ -40,16 +42,21 @@ export class Reporter {
   readonly #hub: EventHub;
   readonly #clock: Clock;
   readonly #summary: (proposal: IdentifiedProposal) => string;
-  readonly #dagSize: () => number;
+  readonly #status: () => Pick<CoreStatus, 'dagBlocks' | 'self'>;
   readonly #payloads = new BoundedMap<string, number>(MAX_REMEMBERED_BLOCKS);
   readonly #commitBlocks = new BoundedMap<number, number>(MAX_REMEMBERED_COMMITS);
 
-  /** `summary` describes a proposal to people; `dagSize`: blocks held now. Both are called only when somebody listens. */
-  constructor(hub: EventHub, clock: Clock, summary: (proposal: IdentifiedProposal) => string, dagSize: () => number) {
+  /** `summary` describes a proposal to people; `status`: of the core now. Both are called only when somebody listens. */
+  constructor(
+    hub: EventHub,
+    clock: Clock,
+    summary: (proposal: IdentifiedProposal) => string,
+    status: () => Pick<CoreStatus, 'dagBlocks' | 'self'>,
+  ) {
     this.#hub = hub;
     this.#clock = clock;
     this.#summary = summary;
-    this.#dagSize = dagSize;
+    this.#status = status;
   }
 
   report(event: CoreEvent): void {
@@ -72,7 +79,10 @@ export class Reporter {
         return;
       case 'alarm':
         return this.alarm(event.fatal, event.code, event.message);
+      case 'epoch':
+        return this.#epoch(event.committee);
       case 'certified':
+      case 'closing':
       case 'lapsed':
       case 'synced':
         return;
@@ -138,7 +148,7 @@ export class Reporter {
       block: nameOf(block.ref),
       parents: block.header.parents.length,
       proposals: block.proposals.length,
-      size: this.#dagSize(),
+      size: this.#status().dagBlocks,
     });
   }
 
@@ -177,6 +187,13 @@ export class Reporter {
     );
     const blocks = this.#commitBlocks.get(index) ?? 0;
     this.#hub.emit({ type: 'prism', atMs: this.#clock.now(), index, leader: nameOf(leader), blocks, decisions });
+  }
+
+  #epoch({ epoch, origin, validators }: Committee): void {
+    if (!this.#hub.wants('epoch')) return;
+    const names = validators.map(({ name, stake }) => ({ name, stake }));
+    const atMs = this.#clock.now();
+    this.#hub.emit({ type: 'epoch', atMs, epoch, index: origin.index, validators: names, self: this.#status().self });
   }
 
   #evidence(first: Ref, second: Ref): void {

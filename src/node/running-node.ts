@@ -1,18 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { Agent } from '../agent/agent.ts';
-import { HEADER_CONTEXT } from '../core/block.ts';
 import { encodeCertificate } from '../core/certificate.ts';
 import type { Committee } from '../core/committee.ts';
 import { type Core, createCore } from '../core/core.ts';
 import type { CoreEvent } from '../core/events.ts';
-import { MAX_VALIDATORS } from '../core/limits.ts';
 import type { LocalParameters } from '../core/options.ts';
 import { encodeProof } from '../core/proof.ts';
-import type { AuthorIndex, IdentifiedProposal, ProposalId } from '../core/types.ts';
+import type { AuthorIndex, ProposalId } from '../core/types.ts';
 import type { Identity } from '../crypto/identity.ts';
-import { kernelCheck, verify } from '../crypto/verify.ts';
 import { PqError } from '../errors.ts';
-import type { Transport, TransportHandlers } from '../qzmq/transport.ts';
+import type { CommitteeChange, Transport, TransportHandlers } from '../qzmq/transport.ts';
 import type { SignedRecordFile } from '../store/signed-record.ts';
 import type { Store } from '../store/store.ts';
 import type { Kernels } from '../wasm/kernels.ts';
@@ -20,6 +17,7 @@ import { Admission } from './admission.ts';
 import type { NodeApplication } from './application.ts';
 import { Bookkeeper } from './bookkeeper.ts';
 import { Certificates } from './certificates.ts';
+import { Checks } from './checks.ts';
 import {
   type DecisionAnswer,
   NEWEST_CERTIFICATE,
@@ -29,11 +27,13 @@ import {
 } from './client-protocol.ts';
 import { type ClientBackend, ClientService } from './client-service.ts';
 import type { Clock } from './clock.ts';
+import { committeeViewOf } from './committee-view.ts';
 import { Decisions } from './decisions.ts';
-import { Driver, type DriverParts } from './driver.ts';
+import { Driver } from './driver.ts';
 import { Epochs } from './epochs.ts';
 import { EventHub } from './event-hub.ts';
 import type { NodeEvent, NodeStats } from './events.ts';
+import { EvidenceBook, type KeptEvidence } from './evidence-book.ts';
 import type { Follower } from './followers.ts';
 import { History, type HistoryOptions } from './history.ts';
 import { HistoryServer } from './history-server.ts';
@@ -47,8 +47,7 @@ import { Sealer } from './sealer.ts';
 import { Sessions } from './sessions.ts';
 import type { SnapshotStore } from './snapshots.ts';
 import { type StatsSources, statsOf, statusOf } from './stats.ts';
-import { checkUpgradePlace, isUpgrade, withUpgrades } from './upgrades.ts';
-import { WorkQueue } from './work-queue.ts';
+import { withUpgrades } from './upgrades.ts';
 
 /**
  * What a running node is made of. It owns all of it and closes it when it stops. The simulator brings its own clock, disk,
@@ -90,7 +89,8 @@ export class RunningNode implements Node, ClientBackend {
   readonly #admission: Admission;
   readonly #sessions: Sessions;
   readonly #bookkeeper: Bookkeeper;
-  readonly #work = new WorkQueue();
+  readonly #checks: Checks;
+  readonly #evidence: EvidenceBook;
   readonly #exit = Promise.withResolvers<0 | 1>();
   readonly #startedMs: number;
   readonly #cpuAtStart = process.cpuUsage();
@@ -113,10 +113,12 @@ export class RunningNode implements Node, ClientBackend {
       tableSeed: randomBytes(16),
       local: { ...parts.local, snapshotEvery: parts.history.snapshotEvery },
     });
-    const dagSize = () => this.#core.status().dagBlocks;
-    this.#reporter = new Reporter(this.#hub, clock, (proposal) => application.summary(proposal), dagSize);
+    const status = () => this.#core.status();
+    this.#reporter = new Reporter(this.#hub, clock, (proposal) => application.summary(proposal), status);
     this.#certificates = new Certificates(store, clock);
     this.#epochs = new Epochs(store);
+    this.#evidence = new EvidenceBook(kernels, store);
+    this.#checks = new Checks(kernels, application, this.#core);
     this.#judge = this.#makeJudge();
     this.#sealer = this.#makeSealer();
     const [files, { retain }] = [parts.snapshots, parts.history];
@@ -130,6 +132,7 @@ export class RunningNode implements Node, ClientBackend {
       store,
       certificates: this.#certificates,
       epochs: this.#epochs,
+      evidence: this.#evidence,
       admission: this.#admission,
       decisions: this.#decisions,
       reporter: this.#reporter,
@@ -138,14 +141,16 @@ export class RunningNode implements Node, ClientBackend {
     });
     this.#sessions = new Sessions({
       post: (input) => this.#driver.post(input),
-      onPeer: (validator, up) => this.#reporter.peer(validator, up),
+      onPeer: (peer, up) => {
+        for (const validator of this.#core.authorsOf([peer])) this.#reporter.peer(validator, up);
+      },
       onNotice: ({ code, message, data }) => log({ level: 'warn', code, message, data }),
       serve: (session) => new ClientService(session, this, this.#hub),
     });
   }
 
   get index(): AuthorIndex | null {
-    return this.#core.status().self;
+    return this.#core.self;
   }
 
   get address(): string {
@@ -173,6 +178,9 @@ export class RunningNode implements Node, ClientBackend {
   /** What the transport must be created with. */
   get handlers(): TransportHandlers {
     return this.#sessions;
+  }
+  get committee(): CommitteeChange {
+    return committeeViewOf(this.#core);
   }
 
   attach(transport: Transport): void {
@@ -217,6 +225,14 @@ export class RunningNode implements Node, ClientBackend {
     const { kernels, store } = this.#parts;
     const proof = proofOf(kernels, store, this.#certificates, id);
     return proof === undefined ? new Uint8Array(0) : encodeProof(proof);
+  }
+
+  epochsFrom(epoch: number): Uint8Array {
+    return this.#epochs.chainFrom(epoch);
+  }
+
+  evidence(): KeptEvidence[] {
+    return this.#evidence.all();
   }
 
   subscribe(topics: readonly Topic[], listener: (event: NodeEvent) => void): () => void {
@@ -287,23 +303,11 @@ export class RunningNode implements Node, ClientBackend {
     return new Judge({
       opine: (items, deadlineMs) => agent.opine(items, deadlineMs),
       describe: (proposal) => application.describe(proposal),
-      problemOf: (proposal) => this.#check(proposal),
+      problemOf: (proposal) => this.#checks.proposal(proposal),
       // Votes that come later than half of the voting window are too late for proposals of others.
       deadlineMs: () => Math.min(agent.config.timeoutPhase, this.#core.committee.parameters.openMs / 2),
       onFailure: (error) => this.#warn('MODELS_FAILED', 'The models failed; no vote is cast', error),
     });
-  }
-
-  /** A promise for each of many proposals costs more than most checks: there is one only where the thread pool is asked. */
-  #check(proposal: IdentifiedProposal): PqError | null | Promise<PqError | null> {
-    if (this.#application.checksAtOnce) return this.#application.check(proposal);
-    return this.#work.run('proposals', async () => this.#application.check(proposal));
-  }
-
-  /** Of a client: the committee decides on the opening of an upgrade that does not fit, and he is told at once. */
-  #checkSubmitted(proposal: IdentifiedProposal): PqError | null | Promise<PqError | null> {
-    const misplaced = isUpgrade(proposal) ? checkUpgradePlace(this.#core.committee, proposal) : null;
-    return misplaced ?? this.#check(proposal);
   }
 
   #makeSealer(): Sealer {
@@ -326,7 +330,7 @@ export class RunningNode implements Node, ClientBackend {
       core: this.#core,
       clock,
       store,
-      verify: this.#makeVerify(),
+      verify: this.#checks.verify,
       judge: this.#judge,
       sealer: this.#sealer,
       send: (to, bytes) => this.#sessions.send(to, bytes),
@@ -335,6 +339,7 @@ export class RunningNode implements Node, ClientBackend {
       onEvent: (event) => {
         this.#parts.observe?.(event);
         this.#bookkeeper.record(event);
+        if (event.type === 'epoch' || event.type === 'closing') this.#sessions.setCommittee(this.committee);
       },
       onSnapshot: (snapshot) => this.#history.take(snapshot),
       onOpinion: (block, judgement) => {
@@ -344,15 +349,6 @@ export class RunningNode implements Node, ClientBackend {
     });
   }
 
-  /** By the kernels at once; where OpenSSL is faster, on the thread pool. */
-  #makeVerify(): DriverParts['verify'] {
-    const check = kernelCheck(this.#parts.kernels, MAX_VALIDATORS);
-    return ({ publicKey, digest, signature }) => {
-      if (check !== undefined) return check(publicKey, digest, HEADER_CONTEXT, signature);
-      return this.#work.run('blocks', () => verify(publicKey, digest, HEADER_CONTEXT, signature));
-    };
-  }
-
   #makeAdmission(): Admission {
     const { kernels, store, clock, agent } = this.#parts;
     return new Admission({
@@ -360,7 +356,7 @@ export class RunningNode implements Node, ClientBackend {
       clock,
       store,
       judge: this.#judge,
-      check: (proposal) => this.#checkSubmitted(proposal),
+      check: (proposal) => this.#checks.submitted(proposal),
       isDecided: (id) => this.#core.isDecided(id),
       feed: (submissions) => this.#driver.post({ type: 'submit', submissions }),
       onFailed: this.#onStorageFailed,

@@ -2,7 +2,7 @@ import type { Input } from '../core/io.ts';
 import type { PeerNumber } from '../core/types.ts';
 import type { PqError } from '../errors.ts';
 import type { TransportStats } from '../qzmq/counters.ts';
-import type { Transport, TransportHandlers } from '../qzmq/transport.ts';
+import type { CommitteeChange, Transport, TransportHandlers } from '../qzmq/transport.ts';
 import type { ClientService, ClientSession } from './client-service.ts';
 import { PeerLinks } from './peer-links.ts';
 
@@ -10,7 +10,7 @@ export interface SessionsParts {
   /** Where what peers say goes. */
   readonly post: (input: Input) => void;
   /** A peer came or went, for people. */
-  readonly onPeer: (validator: number, up: boolean) => void;
+  readonly onPeer: (peer: number, up: boolean) => void;
   readonly onNotice: (notice: PqError) => void;
   /** Serves a client that came. */
   readonly serve: (session: ClientSession) => ClientService;
@@ -48,6 +48,11 @@ export class Sessions implements TransportHandlers {
     this.#links = new PeerLinks(transport);
     for (const peer of this.#early) this.onPeerUp(peer);
     this.#early.clear();
+  }
+
+  /** Another epoch, or the next one is near. Before there is a transport nobody need be told. */
+  setCommittee(change: CommitteeChange): void {
+    void this.#transport?.setCommittee(change);
   }
 
   /** Without a session the message is dropped: the core asks again for what it misses. */

@@ -1,11 +1,13 @@
 /** Upgrades as a node sees them: what no application has to know of. */
 import { randomBytes } from 'node:crypto';
 import type { UpgradeData } from '../agent/proposals.ts';
+import { toHex } from '../core/bytes.ts';
 import type { Committee } from '../core/committee.ts';
 import { PARAMETER_NAMES } from '../core/genesis.ts';
 import type { IdentifiedProposal, Proposal } from '../core/types.ts';
 import {
   applyUpgrade,
+  consentDigest,
   consentsOf,
   PROTOCOL_KINDS,
   readUpgrade,
@@ -13,6 +15,7 @@ import {
   type Upgrade,
 } from '../core/upgrade.ts';
 import { x25519KeyPair } from '../crypto/curves.ts';
+import { type Identity, publicIdentity } from '../crypto/identity.ts';
 import { verify } from '../crypto/verify.ts';
 import { isPqError, PqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
@@ -85,6 +88,35 @@ export function checkUpgradePlace(committee: Committee, { proposal }: Identified
     if (!isPqError(error)) throw error;
     return error;
   }
+}
+
+/** New keys with the consent of their owner, as JSON has them: everything in hex. */
+export interface SignedKeys {
+  readonly name?: string;
+  readonly stake?: number;
+  readonly publicKey: string;
+  readonly ed25519Key: string;
+  readonly gateKey: string;
+  readonly consent: string;
+}
+
+/** `identity` agrees to a place in the epoch after that of `committee`: a new one with name and stake, or that of `author`. */
+export async function consentTo(
+  kernels: Kernels,
+  committee: Pick<Committee, 'chainId' | 'epoch'>,
+  identity: Identity,
+  place: { readonly name: string; readonly stake: number } | { readonly author: number },
+): Promise<SignedKeys> {
+  const { publicKey, ed25519Key, gateKey } = publicIdentity(identity);
+  const digest = consentDigest(kernels, committee, { ...place, publicKey, ed25519Key, gateKey });
+  const consent = await identity.signing.sign(digest, UPGRADE_CONTEXT);
+  return {
+    ...('name' in place ? place : {}),
+    publicKey: toHex(publicKey),
+    ed25519Key: toHex(ed25519Key),
+    gateKey: toHex(gateKey),
+    consent: toHex(consent),
+  };
 }
 
 function readOr(proposal: Proposal): Upgrade | PqError {

@@ -171,6 +171,8 @@ export class SimNetwork {
       },
       sendClient: () => 'gone',
       closeClient: () => undefined,
+      // Everybody here has a session with everybody, whatever each believes in: the core refuses what is of another epoch.
+      setCommittee: async () => undefined,
       get peers() {
         return peers();
       },

@@ -6,6 +6,7 @@ import { toHex } from '../core/bytes.ts';
 import { type Certified, decodeCertificate, type VerifySignature, verifyCertificate } from '../core/certificate.ts';
 import { type Committee, committeeOf } from '../core/committee.ts';
 import { decodeEpochChain, verifyEpochLink } from '../core/epoch-chain.ts';
+import { decodeEvidence, verifyEvidence } from '../core/evidence.ts';
 import { parseGenesis } from '../core/genesis.ts';
 import { MAX_VALIDATORS } from '../core/limits.ts';
 import { decodeProof, verifyProof } from '../core/proof.ts';
@@ -59,6 +60,13 @@ export interface VerifiedDecision extends VerifiedCommit {
   };
 }
 
+/** What evidence shows: this validator signed two blocks where an honest one signs one. */
+export interface VerifiedEquivocation {
+  readonly epoch: number;
+  readonly round: number;
+  readonly signer: Signer;
+}
+
 /** Checks certificates and proofs of one network. Holds the expanded keys of its validators, 38 KiB each. */
 export class Verifier {
   readonly #kernels: Kernels;
@@ -98,6 +106,18 @@ export class Verifier {
       if (epoch < this.epoch) continue;
       this.#committees.push(await verifyEpochLink(this.#kernels, this.#newest, link, this.#check));
     }
+  }
+
+  /**
+   * Checks the evidence of an equivocation in its canonical encoding. Throws why it shows nothing: `SSZ_…` (no evidence),
+   * `EVIDENCE_…`.
+   */
+  async verifyEvidence(bytes: Uint8Array): Promise<VerifiedEquivocation> {
+    const evidence = decodeEvidence(bytes);
+    const committee = this.#committees[evidence.first.fields.epoch] ?? this.#newest;
+    const { epoch, round, author } = await verifyEvidence(this.#kernels, committee, evidence, this.#check);
+    const { name, stake } = committee.validators[author]!;
+    return { epoch, round, signer: { index: author, name, stake } };
   }
 
   get #newest(): Committee {

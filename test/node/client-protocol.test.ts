@@ -28,6 +28,7 @@ const clientMessages: fc.Arbitrary<ClientMessage> = fc.oneof(
   }),
   fc.record({ kind: fc.constantFrom('queryDecision' as const, 'queryProof' as const), requestId: u32, id }),
   fc.record({ kind: fc.constant('queryCertificate' as const), requestId: u32, index }),
+  fc.record({ kind: fc.constant('queryEpochs' as const), requestId: u32, epoch: u32 }),
   fc.record({ kind: fc.constantFrom('queryStats' as const, 'queryStatus' as const), requestId: u32 }),
   fc.record({ kind: fc.constant('subscribe' as const), requestId: u32, topics: fc.subarray([...TOPICS]) }),
 );
@@ -35,7 +36,7 @@ const clientMessages: fc.Arbitrary<ClientMessage> = fc.oneof(
 const decided: fc.Arbitrary<DecidedProposal> = fc.record({
   id,
   decision: fc.constantFrom('APPROVED', 'REJECTED', 'CONFLICT', 'EXPIRED'),
-  reason: fc.constantFrom('QUORUM', 'MALFORMED', 'CLAIMED', 'TIMEOUT', 'SPLIT'),
+  reason: fc.constantFrom('QUORUM', 'MALFORMED', 'CLAIMED', 'TIMEOUT', 'SPLIT', 'EPOCH'),
   confidence: fc.nat({ max: 10_000 }),
   receipt: u32,
 });
@@ -65,6 +66,11 @@ const nodeMessages: fc.Arbitrary<NodeMessage> = fc.oneof(
     kind: fc.constant('certificate' as const),
     requestId: u32,
     certificate: fc.uint8Array({ maxLength: 3 * PART_BYTES, size: 'max' }),
+  }),
+  fc.record({
+    kind: fc.constant('epochs' as const),
+    requestId: u32,
+    epochs: fc.uint8Array({ maxLength: 3 * PART_BYTES, size: 'max' }),
   }),
   fc.record({
     kind: fc.constant('proof' as const),

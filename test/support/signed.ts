@@ -12,7 +12,7 @@ import { loadKernels } from '../../src/wasm/load.ts';
 import { makeBlock, makeCommit, makeGenesis } from './chain.ts';
 import { seeded } from './random.ts';
 
-const identities = [1, 2, 3, 4].map((seed) => identityFromSeed(new Uint8Array(32).fill(seed)));
+export const identities = [1, 2, 3, 4].map((seed) => identityFromSeed(new Uint8Array(32).fill(seed)));
 export const publicKeys: readonly Uint8Array[] = identities.map((identity) => identity.signing.publicKey);
 /** Four validators of stake 1: three of them are a quorum. */
 export const signedGenesis: Genesis = makeGenesis({ publicKeys });

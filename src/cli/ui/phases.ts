@@ -22,6 +22,7 @@ export const PHASE_TOPICS = [
   'peer',
   'evidence',
   'alarm',
+  'epoch',
 ] as const satisfies readonly NodeEvent['type'][];
 
 /** Stories held open at once; the oldest is given up for a new one. */
@@ -57,7 +58,8 @@ interface Story {
 export class PhasePrinter {
   readonly #terminal: Terminal;
   readonly #telling: Telling;
-  readonly #self: number;
+  /** Place of this node in the committee; −1 for none. */
+  #self: number;
   readonly #stories = new Map<string, Story>();
   #lastBeganMs = Number.NEGATIVE_INFINITY;
   #lastWasOwn = false;
@@ -65,7 +67,7 @@ export class PhasePrinter {
   /** The newest own block to enter the DAG. */
   #ownDag: DagEvent | null = null;
 
-  /** `self`: index of the validator whose events these are. */
+  /** `self`: index of the validator whose events these are; −1 for a node that only follows. */
   constructor(terminal: Terminal, self: number, telling: Telling) {
     this.#terminal = terminal;
     this.#self = self;
@@ -192,14 +194,18 @@ export class PhasePrinter {
     }
   }
 
-  #notice(event: Extract<NodeEvent, { type: 'peer' | 'evidence' | 'alarm' }>): void {
+  #notice(event: Extract<NodeEvent, { type: 'peer' | 'evidence' | 'alarm' | 'epoch' }>): void {
     const { paint } = this.#terminal;
     const say = (style: Style, text: string): void =>
       this.#terminal.line(paint.call(this.#terminal, style, harmless(text)));
     if (event.type === 'peer') say('grey', `${node(event.validator)} ${event.up ? 'connected' : 'is gone'}`);
     else if (event.type === 'evidence')
       say('red', `EQUIVOCATION: ${node(event.author)} signed two blocks of round ${event.round}`);
-    else say('red', `${event.fatal ? 'FATAL' : 'ALARM'} ${event.code}: ${event.message}`);
+    else if (event.type === 'epoch') {
+      this.#self = event.self ?? -1;
+      const committee = event.validators.map(({ name, stake }) => `${name} (${stake})`).join(', ');
+      say('magenta', `EPOCH ${event.epoch} begins behind commit ${event.index}, by stake: ${committee}`);
+    } else say('red', `${event.fatal ? 'FATAL' : 'ALARM'} ${event.code}: ${event.message}`);
   }
 
   /** Null when this block is not told of. */
