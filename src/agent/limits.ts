@@ -27,6 +27,8 @@ export const MODEL_LOAD_MS = 20_000;
 /** Pause before a child that failed to start is started again: doubled from the first to the second, milliseconds. */
 export const CHILD_BACKOFF_MS_MIN = 100;
 export const CHILD_BACKOFF_MS_MAX = 10_000;
+/** A run that is late by so much more is killed with its child, milliseconds. */
+export const LATE_RUN_KILL_MS = 2000;
 /** Time that a freshly loaded model may take for its probe, milliseconds. */
 export const PROBE_MS = 10_000;
 /** Modules of one agent. */

@@ -1,12 +1,14 @@
 /**
- * Child processes that run ONNX models. A run that is late is killed with its child, which is started again; what waits
+ * Child processes that run ONNX models. A run that does not end is killed with its child, which is started again; what waits
  * goes on in the new one. Nothing here ever blocks the caller's thread.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isPqError, PqError } from '../errors.ts';
 import { ModelChild } from './child.ts';
 import {
   CHILD_BACKOFF_MS_MAX,
   CHILD_BACKOFF_MS_MIN,
+  LATE_RUN_KILL_MS,
   MAX_POOL_CHILDREN,
   MAX_QUEUED_RUNS,
   MODEL_LOAD_MS,
@@ -32,6 +34,8 @@ interface Job {
   readonly reject: (error: unknown) => void;
   timer: NodeJS.Timeout | undefined;
   child: ModelChild | undefined;
+  /** The child has answered, or died. */
+  ended: boolean;
 }
 
 export class ModelPool {
@@ -137,8 +141,8 @@ export class ModelPool {
       return Promise.resolve(null);
     }
     return new Promise((resolve, reject) => {
-      const job: Job = { question, resolve, reject, timer: undefined, child: undefined };
-      job.timer = setTimeout(() => this.#expire(job), deadlineMs);
+      const job: Job = { question, resolve, reject, timer: undefined, child: undefined, ended: false };
+      job.timer = setTimeout(() => void this.#expire(job), deadlineMs);
       this.#queue.push(job);
       this.#pump();
     });
@@ -196,6 +200,7 @@ export class ModelPool {
 
   #finish(job: Job, child: ModelChild, answer: () => void): void {
     child.busy = false;
+    job.ended = true;
     this.#settle(job, answer);
     this.#pump();
   }
@@ -209,12 +214,28 @@ export class ModelPool {
     answer();
   }
 
-  #expire(job: Job): void {
+  async #expire(job: Job): Promise<void> {
+    // This process may have stood still itself: then the answer has come and is only not read yet.
+    await nextTurn();
+    if (job.timer === undefined) return;
     this.#late += 1;
     const { child } = job;
     if (child === undefined) this.#queue.splice(this.#queue.indexOf(job), 1);
     this.#settle(job, () => job.resolve(null));
-    // The runtime cannot be interrupted. The rejection of the pending request finds the job settled.
-    if (child !== undefined) void child.kill();
+    if (child !== undefined) this.#endIfStuck(job, child);
+  }
+
+  /**
+   * The runtime cannot be interrupted. On a busy machine a run is late and ends all the same: to start the child again would
+   * take more of the machine than the run, and make the next ones late too.
+   */
+  #endIfStuck(job: Job, child: ModelChild): void {
+    const timer = setTimeout(async () => {
+      this.#timers.delete(timer);
+      await nextTurn();
+      // The rejection of the pending request finds the job settled.
+      if (!job.ended) void child.kill();
+    }, LATE_RUN_KILL_MS);
+    this.#timers.add(timer);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The child process in which models run. ONNX Runtime blocks its thread and cannot be cancelled, so the parent kills this
- * process when a run is late; it holds nothing that matters.
+ * process when a run does not end; it holds nothing that matters.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { InferenceSession, type OnnxValue, Tensor } from 'onnxruntime-node';

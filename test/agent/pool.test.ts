@@ -108,6 +108,39 @@ describe('a pool', () => {
     expect(pool.stats()).toMatchObject({ restarts: 1, children: 1 });
   });
 
+  test.skipIf(process.platform === 'win32')('keeps a child whose run was late and ended all the same', async () => {
+    const pool = await start();
+    await pool.load('mlp', torchMlp('Sigmoid'));
+    const [pid = 0] = pool.pids();
+    process.kill(pid, 'SIGSTOP');
+    expect(await pool.run('mlp', FEEDS, ['output'], 100)).toBeNull();
+    process.kill(pid, 'SIGCONT');
+    expect(await output(pool)).toBeGreaterThan(0.5);
+    expect(pool.pids()).toEqual([pid]);
+    expect(pool.stats()).toMatchObject({ late: 1, restarts: 0 });
+  });
+
+  test.skipIf(process.platform === 'win32')('ends a child whose run does not end', async () => {
+    const pool = await start();
+    await pool.load('mlp', torchMlp('Sigmoid'));
+    const [pid = 0] = pool.pids();
+    process.kill(pid, 'SIGSTOP');
+    expect(await pool.run('mlp', FEEDS, ['output'], 100)).toBeNull();
+    await gone(pid);
+    expect(await output(pool)).toBeGreaterThan(0.5);
+    expect(pool.stats()).toMatchObject({ late: 1, restarts: 1 });
+  });
+
+  test('takes an answer that came in time, though its own process stood still when it did', async () => {
+    const pool = await start();
+    await pool.load('mlp', torchMlp('Sigmoid'));
+    const asked = pool.run('mlp', FEEDS, ['output'], 200);
+    await new Promise((resolve) => setImmediate(resolve));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);
+    expect(await asked).not.toBeNull();
+    expect(pool.stats()).toMatchObject({ late: 0, restarts: 0 });
+  });
+
   test('ends its children and what waits for them when it is closed', async () => {
     const pool = await start();
     await pool.load('mlp', torchMlp('Sigmoid'));
