@@ -1,8 +1,14 @@
+import { digestKey } from '../core/block.ts';
 import { decodeDecisionLeaf } from '../core/commit.ts';
+import { MAX_MEMPOOL_PROPOSALS } from '../core/limits.ts';
 import type { Decision, ProposalId } from '../core/types.ts';
 import type { Store } from '../store/store.ts';
+import { BoundedMap } from './bounded-map.ts';
 import { type DecidedProposal, type DecisionAnswer, NO_COMMIT } from './client-protocol.ts';
 import { type Follower, Followers } from './followers.ts';
+
+/** As many as a mempool holds. */
+const MAX_REMEMBERED_LAPSED = MAX_MEMPOOL_PROPOSALS;
 
 /**
  * What became of proposals: told to those who follow them, and answered from the store later. Nobody is told of a
@@ -13,6 +19,8 @@ export class Decisions {
   readonly #followers = new Followers();
   readonly #onFailed: (error: unknown) => void;
   #certifiedIndex: number;
+  /** Proposals that ran out in no commit: whoever lost its session when that was told asks again. */
+  readonly #lapsed = new BoundedMap<string, DecidedProposal>(MAX_REMEMBERED_LAPSED);
   /** Tells one after the other, in the order of commits. */
   #telling: Promise<void> = Promise.resolve();
 
@@ -37,7 +45,9 @@ export class Decisions {
 
   /** A proposal ran out before it was opened: no commit holds it. */
   lapsed(id: ProposalId): void {
-    this.#tell(NO_COMMIT, [{ id, decision: 'EXPIRED', reason: 'TIMEOUT', confidence: 0, receipt: 0 }]);
+    const decided: DecidedProposal = { id, decision: 'EXPIRED', reason: 'TIMEOUT', confidence: 0, receipt: 0 };
+    this.#lapsed.set(digestKey(id), decided);
+    this.#tell(NO_COMMIT, [decided]);
   }
 
   /** A certificate is held. */
@@ -53,7 +63,10 @@ export class Decisions {
   /** Undefined: nothing is decided on it, as far as this node knows. */
   find(id: Uint8Array): Extract<DecisionAnswer, { readonly index: number }> | undefined {
     const entry = this.#store.decision(id);
-    if (entry === undefined) return undefined;
+    if (entry === undefined) {
+      const decided = this.#lapsed.get(digestKey(id));
+      return decided && { state: 'decided', index: NO_COMMIT, decided };
+    }
     const state = entry.commitIndex <= this.#certifiedIndex ? 'certified' : 'decided';
     return { state, index: entry.commitIndex, decided: decodeDecisionLeaf(entry.leaf) };
   }
@@ -68,7 +81,7 @@ export class Decisions {
     const found = this.find(id);
     if (found === undefined) return this.await(id, follower);
     const { index, decided, state } = found;
-    if (state === 'decided') this.#followers.awaitCertificate(index, follower);
+    if (state === 'decided') this.followCertificate(index, follower);
     this.#whenDurable(() => {
       follower.decided(index, [decided]);
       if (state === 'certified') follower.certified(index);
@@ -77,7 +90,7 @@ export class Decisions {
 
   /** Tells `follower` when the commit that holds a decision it knows of is certified. */
   followCertificate(index: number, follower: Follower): void {
-    this.#followers.awaitCertificate(index, follower);
+    if (index !== NO_COMMIT) this.#followers.awaitCertificate(index, follower);
   }
 
   /** How many undecided proposals `follower` waits for. */

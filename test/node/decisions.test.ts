@@ -93,6 +93,20 @@ test('a lapsed proposal is told as expired without a commit, and needs no certif
   expect(follower.told).toEqual(['0: 1 EXPIRED']);
 });
 
+test('a lapsed proposal is not unknown to whoever asks later, and a decision of a commit replaces it', async () => {
+  const { store, decisions, follower } = await setUp();
+  const one = decisionOn(1);
+  decisions.lapsed(one.id);
+  const decided = { id: one.id, decision: 'EXPIRED', reason: 'TIMEOUT', confidence: 0, receipt: 0 };
+  expect(decisions.find(one.id)).toEqual({ state: 'decided', index: 0, decided });
+  decisions.follow(one.id, follower);
+  decisions.certified(5);
+  await decisions.flush();
+  expect(follower.told).toEqual(['0: 1 EXPIRED']);
+  storeCommit(store, 1, [one]);
+  expect(decisions.find(one.id)?.index).toBe(1);
+});
+
 test('a follower that is gone is told nothing', async () => {
   const { store, decisions, follower } = await setUp();
   const one = decisionOn(1);
