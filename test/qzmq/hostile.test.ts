@@ -11,6 +11,7 @@ import { connectClient } from '../../src/qzmq/client.ts';
 import type { TransportStats } from '../../src/qzmq/counters.ts';
 import { pause, portOf, startNode, stopNodes, until } from './network.ts';
 import { CHAIN, MEMBERS } from './parties.ts';
+import { longFrame, zmtp3 } from './zmtp.ts';
 
 let child: ChildProcess;
 let lines: Interface;
@@ -74,35 +75,6 @@ async function expectServing(): Promise<void> {
   client.send(Buffer.from('still there?'));
   await until(() => echo === 1);
   await client.close();
-}
-
-/** ZMTP 3.0 (RFC 23): greeting with the NULL mechanism, then READY as the given kind of socket. */
-function zmtp3(socketType: string, identity = Buffer.alloc(0)): Buffer {
-  const greeting = Buffer.alloc(64);
-  greeting[0] = 0xff;
-  greeting[9] = 0x7f;
-  greeting[10] = 3;
-  greeting.write('NULL', 12);
-  const property = (name: string, value: Buffer) => {
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(value.length);
-    return Buffer.concat([Buffer.from([name.length]), Buffer.from(name), length, value]);
-  };
-  const ready = Buffer.concat([
-    Buffer.from('\x05READY'),
-    property('Socket-Type', Buffer.from(socketType)),
-    property('Identity', identity),
-  ]);
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64BE(BigInt(ready.length));
-  return Buffer.concat([greeting, Buffer.from([0x06]), length, ready]);
-}
-
-function longFrame(announced: bigint, body: Buffer): Buffer {
-  const header = Buffer.alloc(9);
-  header[0] = 0x02;
-  header.writeBigUInt64BE(announced, 1);
-  return Buffer.concat([header, body]);
 }
 
 describe('the listener survives', { timeout: 30_000 }, () => {
