@@ -12,8 +12,7 @@ export interface HistoryOptions {
 }
 
 /**
- * A validator keeps what its peers may ask for after a long outage, on a disk that does not fill up. A commit takes some 10 KB. What is
- * older, and proofs of it, are with archives: a network needs at least one of them for new members to follow.
+ * A validator keeps what its peers may ask for after a long outage, on a disk that does not fill up. What is older, and proofs of it, are with archives: a network needs at least one of them for new members to follow.
  */
 export const DEFAULT_HISTORY: HistoryOptions = { retain: 1_000_000, snapshotEvery: 5_000 };
 

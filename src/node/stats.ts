@@ -25,7 +25,7 @@ export interface StatsSources {
   readonly cpuAtStart: NodeJS.CpuUsage;
 }
 
-/** What a node counts about itself. Decisions of replayed commits count too: they are of this chain, wherever it was run. */
+/** What a node counts about itself. Decisions of replayed commits count too, those before the snapshot that it went on from do not. */
 export function statsOf(sources: StatsSources): NodeStats {
   const { core, counters, agent, transport } = sources;
   const cpu = process.cpuUsage(sources.cpuAtStart);
