@@ -4,7 +4,7 @@ import type { Core } from '../core/core.ts';
 import { MAX_VALIDATORS } from '../core/limits.ts';
 import type { IdentifiedProposal } from '../core/types.ts';
 import { kernelCheck, verify } from '../crypto/verify.ts';
-import { PqError } from '../errors.ts';
+import type { PqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
 import type { NodeApplication } from './application.ts';
 import type { DriverParts } from './driver.ts';
@@ -15,12 +15,12 @@ type Answer = PqError | null | Promise<PqError | null>;
 
 export class Checks {
   readonly #application: NodeApplication;
-  readonly #core: Pick<Core, 'committee' | 'self'>;
+  readonly #core: Pick<Core, 'committee'>;
   readonly #work = new WorkQueue();
   /** Of a block: by the kernels at once; where OpenSSL is faster, on the thread pool. */
   readonly verify: DriverParts['verify'];
 
-  constructor(kernels: Kernels, application: NodeApplication, core: Pick<Core, 'committee' | 'self'>) {
+  constructor(kernels: Kernels, application: NodeApplication, core: Pick<Core, 'committee'>) {
     this.#application = application;
     this.#core = core;
     const check = kernelCheck(kernels, MAX_VALIDATORS);
@@ -39,19 +39,9 @@ export class Checks {
     return this.#work.run('proposals', async () => this.#application.check(proposal));
   }
 
-  /**
-   * Of a client, who is told at once what he would wait for in vain to hear: that this node signs nothing, or that an upgrade
-   * does not fit the committee.
-   */
+  /** Of a client, who is told at once what the committee would say on opening: that an upgrade does not fit. */
   submitted(proposal: IdentifiedProposal): Answer {
-    const { self, committee } = this.#core;
-    if (self === null) {
-      return new PqError(
-        'NODE_FOLLOWS',
-        'This node is not in the committee and signs nothing: hand it to a validator.',
-      );
-    }
-    const misplaced = isUpgrade(proposal) ? checkUpgradePlace(committee, proposal) : null;
+    const misplaced = isUpgrade(proposal) ? checkUpgradePlace(this.#core.committee, proposal) : null;
     return misplaced ?? this.proposal(proposal);
   }
 }

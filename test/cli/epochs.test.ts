@@ -57,7 +57,7 @@ describe('pq committee', { timeout: 2 * PATIENCE.timeout }, () => {
     writeFileSync(genesis, JSON.stringify(devnetGenesis(4)));
     writeFileSync(join(folder, 'one.csv'), 'https://library.example.org\n');
     const vain = pq('client', ...at(4), '--file', 'one.csv');
-    expect([await vain.code(), vain.output]).toEqual([1, expect.stringContaining('NODE_FOLLOWS')]);
+    expect([await vain.code(), vain.output]).toEqual([1, expect.stringContaining('NODE_NOT_SIGNING')]);
     await run('client', ...at(2), '--file', 'one.csv', '--proof', 'proof.bin');
     await run('committee', 'chain', ...at(4), '--out', 'chain.bin');
     const refused = pq('verify', 'proof.bin', '--genesis', genesis);
