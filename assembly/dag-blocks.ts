@@ -1,38 +1,33 @@
-// The blocks of the DAG by handle and the live rounds as a ring.
-//
-// A slot (round, author) with one block, the normal case, is told by author sets alone. Equivocators, the authors with
-// more than one block in a round, are looked at block by block.
-import { alloc, regrow } from './arena';
-import { SET_BYTES, setAdd, setClear, setHas, setHigh, setLow, setRemove, setStore } from './author-set';
+// The blocks of the DAG by handle.
+import { alloc } from './arena';
+import { SET_BYTES, setAdd, setClear, setHas, setRemove, setStore } from './author-set';
+import { linkAdd, linkAuthor, linkNext, linkParent, linksFree, linksReserve } from './dag-links';
+import {
+  AUTHORS, DONE, EQUIVOCATORS, OLDER, ROUND_SPAN_MAX,
+  closeRound, firstOf, forgetRoundWalks, growRing, openRound, ringSize, roundAt, roundsInit, setFirst,
+} from './dag-rounds';
 
 // Fields of blocks are arrays of their own: the blocks of a round mostly have neighbouring handles, and whoever looks at
 // one field of all of them reads few cache lines.
 
-/** States: LIVE, COMMITTED, and LINKS_WEAKLY for a block with parents older than the round before. */
+/** States. COMMITTED is kept for blocks of equivocators only; for the others it is DONE of their round. */
 const LIVE: u8 = 1;
 export const COMMITTED: u8 = 2;
-export const LINKS_WEAKLY: u8 = 4;
+/** Not the oldest in its slot. */
+const LATER: u8 = 4;
+/** Links such a block: its list of them is valid. */
+const LINKS_LATER: u8 = 8;
 
-// A round, at the address that roundAt gives; after it the first block of each author, i32, valid where AUTHORS has it.
-/** u32: the round held here, or NO_ROUND. */
-const HELD: usize = 0;
-/** u32: the walk that REACHED belongs to. */
-export const WALK: usize = 4;
-/** Sets. */
-export const AUTHORS: usize = 16;
-export const EQUIVOCATORS: usize = 32;
-export const REACHED: usize = 48;
-/** Set: authors with one block here, which is committed. */
-export const DONE: usize = 64;
-const FIRST: usize = 80;
-const NO_ROUND: u32 = 0xffffffff;
+// A record is 8 bytes: round u32, author u8, state u8.
+const AUTHOR: usize = 4;
+const STATE: usize = 5;
+
+/** Of a record: the round and the states that make a parent plain, LIVE and not LATER. */
+const PLAIN: u64 = (<u64>(LIVE | LATER) << 40) | 0xffffffff;
+
 /** Two rounds above the highest is still none that means "empty". */
 const ROUND_MAX: u32 = 0xfffffffc;
-
-/** The bounds of src/wasm/twin/block-arena.ts. */
-const ROUND_SPAN_MAX: u32 = 65536;
 const FIRST_BLOCKS: u32 = 64;
-const FIRST_ROUNDS: u32 = 16;
 
 // Answers of insert below 0, known to src/wasm/dag.ts.
 const FULL: i32 = -1;
@@ -50,35 +45,23 @@ export const INPUT_PARENTS = memory.data(128 * 4, 16);
 export let authorsCount: u32 = 0;
 let maxBlocks: u32 = 0;
 let capacity: u32 = 0;
-/**
- * By handle. Sets of authors: of the parents in the round before, of the older ones, of the blocks that link this one from the
- * next round.
- */
+/** Sets of authors: of the parents in the round before; of the blocks of the next round that link this one. */
 let strongs: usize = 0;
-let weaks: usize = 0;
 let supports: usize = 0;
-/** u8, u8, u32. */
-let states: usize = 0;
-let authors: usize = 0;
-let rounds: usize = 0;
-/** i32: next block of the same slot, or −1. */
+let digests: usize = 0;
+let records: usize = 0;
+/** i32: next block of the same slot, or −1; the links to later blocks of a slot, valid where the state LINKS_LATER. */
 let nexts: usize = 0;
+let laters: usize = 0;
 /** u32: the walk that reached this very block; kept for blocks of equivocators only. */
 let marks: usize = 0;
-let digests: usize = 0;
-/** By (handle, parent's author), valid where a set of parents has the author: the parent i32; the round u32 of a weak one. */
-let links: usize = 0;
-let weakRounds: usize = 0;
-let linksBytes: usize = 0;
 /** Stack of free handles, i32. */
 let free: usize = 0;
 let freeCount: u32 = 0;
+/** Bytes of all the above for one block. */
+const BLOCK_BYTES: u64 = 2 * SET_BYTES + 32 + 8 + 4 * 4;
 /** Handles from here on were never used. */
 let used: u32 = 0;
-
-let ring: usize = 0;
-let ringSize: u32 = 0;
-let roundBytes: usize = 0;
 
 /** Rounds from here on are kept; links to lower ones are dead, their handles may belong to other blocks. */
 export let keepFrom: u32 = 0;
@@ -93,46 +76,44 @@ export function strongOf(handle: i32): usize {
 }
 
 @inline
-export function weakOf(handle: i32): usize {
-  return weaks + (<usize>handle << 4);
-}
-
-@inline
 export function supportOf(handle: i32): usize {
   return supports + (<usize>handle << 4);
 }
 
 @inline
-export function stateOf(handle: i32): u8 {
-  return load<u8>(states + <usize>handle);
-}
-
-/** Sets the state alone; DONE of its round is the caller's. */
-@inline
-export function setCommitted(handle: i32): void {
-  store<u8>(states + <usize>handle, stateOf(handle) | COMMITTED);
-}
-
-export function commit(handle: i32): void {
-  setCommitted(handle);
-  const place = roundAt(roundOf(handle));
-  const author = authorOf(handle);
-  if (!setHas(place + EQUIVOCATORS, author)) setAdd(place + DONE, author);
-}
-
-@inline
-export function authorOf(handle: i32): u32 {
-  return <u32>load<u8>(authors + <usize>handle);
+function recordOf(handle: i32): usize {
+  return records + (<usize>handle << 3);
 }
 
 @inline
 export function roundOf(handle: i32): u32 {
-  return load<u32>(rounds + (<usize>handle << 2));
+  return load<u32>(recordOf(handle));
+}
+
+@inline
+export function authorOf(handle: i32): u32 {
+  return <u32>load<u8>(recordOf(handle), AUTHOR);
+}
+
+@inline
+export function stateOf(handle: i32): u8 {
+  return load<u8>(recordOf(handle), STATE);
+}
+
+/** Marks a block of an equivocator committed. */
+@inline
+export function setCommitted(handle: i32): void {
+  store<u8>(recordOf(handle), stateOf(handle) | COMMITTED, STATE);
 }
 
 @inline
 export function nextOf(handle: i32): i32 {
   return load<i32>(nexts + (<usize>handle << 2));
+}
+
+@inline
+function latersOf(handle: i32): i32 {
+  return load<i32>(laters + (<usize>handle << 2));
 }
 
 @inline
@@ -145,47 +126,34 @@ export function mark(handle: i32, walk: u32): void {
   store<u32>(marks + (<usize>handle << 2), walk);
 }
 
-/** Distance from `links` or `weakRounds` to the entry for the parent by `author`. */
-@inline
-function linkAt(handle: i32, author: u32): usize {
-  return <usize>handle * linksBytes + (<usize>author << 2);
-}
-
-@inline
-export function parentOf(handle: i32, author: u32): i32 {
-  return load<i32>(links + linkAt(handle, author));
-}
-
-@inline
-export function weakRoundOf(handle: i32, author: u32): u32 {
-  return load<u32>(weakRounds + linkAt(handle, author));
-}
-
 @inline
 export function digestOf(handle: i32): usize {
   return digests + (<usize>handle << 5);
 }
 
-@inline
-function placeOf(round: u32): usize {
-  return ring + <usize>(round & (ringSize - 1)) * roundBytes;
-}
-
-/** The round, or 0 when no block of it is held. */
-@inline
-export function roundAt(round: u32): usize {
-  const place = placeOf(round);
-  return load<u32>(place, HELD) == round ? place : 0;
-}
-
-/** First block in the slot of an author that `place`'s AUTHORS has; the others follow by nextOf. */
-@inline
-export function firstOf(place: usize, author: u32): i32 {
-  return load<i32>(place + (<usize>author << 2), FIRST);
-}
-
 export function isLive(handle: i32): bool {
   return <u32>handle < used && stateOf(handle) != 0;
+}
+
+export function isCommitted(handle: i32): bool {
+  return (stateOf(handle) & COMMITTED) != 0 || setHas(roundAt(roundOf(handle)) + DONE, authorOf(handle));
+}
+
+export function commit(handle: i32): void {
+  const place = roundAt(roundOf(handle));
+  const author = authorOf(handle);
+  if (setHas(place + EQUIVOCATORS, author)) setCommitted(handle);
+  else setAdd(place + DONE, author);
+}
+
+/** The parent by `author` that `block` has in the round before, which is live: its strong set must have the author. */
+export function parentOf(block: i32, author: u32): i32 {
+  if ((stateOf(block) & LINKS_LATER) != 0) {
+    for (let node = latersOf(block); node >= 0; node = linkNext(node)) {
+      if (linkAuthor(node) == author) return linkParent(node);
+    }
+  }
+  return firstOf(roundAt(roundOf(block) - 1), author);
 }
 
 /** Sets up an empty arena. False when there is no memory. */
@@ -193,10 +161,11 @@ export function blocksInit(count: u32, bound: u32): bool {
   assert(count >= 1 && count <= 128 && bound >= 1);
   authorsCount = count;
   maxBlocks = bound;
-  linksBytes = <usize>count << 2;
-  roundBytes = (FIRST + (<usize>count << 2) + 15) & ~15;
-  return growBlocks(min(FIRST_BLOCKS, bound)) && growRing(FIRST_ROUNDS);
+  return growBlocks(min(FIRST_BLOCKS, bound)) && roundsInit(count);
 }
+
+/** How many links of the block at hand dag-links has to keep. */
+let keptCount: u32 = 0;
 
 /** Inserts the block whose digest and `count` parents the host has put in place. Its handle, or a code below 0. */
 export function insert(round: u32, author: u32, count: u32): i32 {
@@ -205,55 +174,113 @@ export function insert(round: u32, author: u32, count: u32): i32 {
   if (author >= authorsCount) return BAD_AUTHOR;
   const handle = take(round);
   if (handle < 0) return handle;
-  const code = linkParents(handle, round, count);
+  const code = uniteParents(handle, round, count);
   if (code < 0) return code;
+  if (keptCount > 0 && !linksReserve(keptCount)) return NO_MEMORY;
   // Nothing outside of the new block's own fields has changed up to here, so a refused block leaves no trace.
   claim(handle, round);
-  const weak = weakOf(handle);
-  setStore(supportOf(handle), 0, 0);
-  store<u32>(rounds + (<usize>handle << 2), round);
-  store<u8>(authors + <usize>handle, <u8>author);
-  store<u8>(states + <usize>handle, (setLow(weak) | setHigh(weak)) == 0 ? LIVE : LIVE | LINKS_WEAKLY);
-  mark(handle, 0);
+  setClear(supportOf(handle));
+  store<u64>(recordOf(handle), (<u64>LIVE << 40) | (<u64>author << 32) | round);
   const digest = digestOf(handle);
   for (let i: usize = 0; i < 32; i += 8) store<u64>(digest + i, load<u64>(INPUT_DIGEST + i));
-  for (let i: u32 = 0; i < count; i++) {
-    const parent = load<i32>(INPUT_PARENTS + (<usize>i << 2));
-    if (roundOf(parent) + 1 == round) setAdd(supportOf(parent), author);
-  }
-  enter(handle, round, author);
+  const place = openRound(round);
+  if (keptCount > 0) keepLinks(handle, place, round, author, count);
+  else support(author, count);
+  enter(handle, place, author);
   return handle;
 }
 
-/** Checks the parents that the host put in place and writes the links to them. 0 or a code. */
-function linkParents(handle: i32, round: u32, count: u32): i32 {
-  let strongLow: u64 = 0;
-  let strongHigh: u64 = 0;
+/**
+ * Checks the parents that the host put in place and unites those in the round before. 0 or a code. Mostly all are the
+ * oldest in their slots of the round before: then one comparison for each is all it takes.
+ */
+@inline
+function uniteParents(handle: i32, round: u32, count: u32): i32 {
+  const plain = (<u64>LIVE << 40) | <u64>(round - 1);
+  let low: u64 = 0;
+  let high: u64 = 0;
+  let odd: u64 = 0;
+  const end = INPUT_PARENTS + (<usize>count << 2);
+  for (let input = INPUT_PARENTS; input < end; input += 4) {
+    const parent = load<i32>(input);
+    if (<u32>parent >= used) return BAD_PARENT;
+    const record = load<u64>(recordOf(parent));
+    odd |= (record ^ plain) & PLAIN;
+    const author = (record >> 32) & 255;
+    const bit = <u64>1 << author;
+    const isLow = (author >> 6) - 1;
+    low |= bit & isLow;
+    high |= bit & ~isLow;
+  }
+  if (odd != 0 || <u32>(popcnt(low) + popcnt(high)) != count) return uniteAnyParents(handle, round, count);
+  keptCount = 0;
+  setStore(strongOf(handle), low, high);
+  return 0;
+}
+
+/** The same with a look at each. */
+function uniteAnyParents(handle: i32, round: u32, count: u32): i32 {
+  let low: u64 = 0;
+  let high: u64 = 0;
   let weakLow: u64 = 0;
   let weakHigh: u64 = 0;
+  let kept: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const parent = load<i32>(INPUT_PARENTS + (<usize>i << 2));
-    if (!isLive(parent)) return BAD_PARENT;
-    const parentRound = roundOf(parent);
+    const record = load<u64>(recordOf(parent));
+    const state = <u32>(record >> 40);
+    if (state == 0) return BAD_PARENT;
+    const parentRound = <u32>record;
     if (parentRound >= round) return BAD_PARENT_ROUND;
-    const author = authorOf(parent);
-    const bit = <u64>1 << <u64>(author & 63);
-    const low = author < 64 ? bit : 0;
-    const high = bit ^ low;
-    if ((((strongLow | weakLow) & low) | ((strongHigh | weakHigh) & high)) != 0) return TWO_PARENTS;
-    if (parentRound + 1 == round) {
-      strongLow |= low;
-      strongHigh |= high;
+    const author = <u32>(record >> 32) & 255;
+    const isWeak = parentRound + 1 != round;
+    kept += <u32>(isWeak || (state & LATER) != 0);
+    const bit = <u64>1 << <u64>author;
+    if (author < 64) {
+      if ((low & bit) != 0) return TWO_PARENTS;
+      low |= bit;
+      if (isWeak) weakLow |= bit;
     } else {
-      weakLow |= low;
-      weakHigh |= high;
-      store<u32>(weakRounds + linkAt(handle, author), parentRound);
+      if ((high & bit) != 0) return TWO_PARENTS;
+      high |= bit;
+      if (isWeak) weakHigh |= bit;
     }
-    store<i32>(links + linkAt(handle, author), parent);
   }
-  setStore(strongOf(handle), strongLow, strongHigh);
-  setStore(weakOf(handle), weakLow, weakHigh);
+  keptCount = kept;
+  setStore(strongOf(handle), low & ~weakLow, high & ~weakHigh);
   return 0;
+}
+
+/** Enters the author among the supporters of all parents: each is the oldest in its slot of the round before. */
+@inline
+function support(author: u32, count: u32): void {
+  const at = supports + <usize>(author >> 3);
+  const bit = <u8>1 << <u8>(author & 7);
+  const end = INPUT_PARENTS + (<usize>count << 2);
+  for (let input = INPUT_PARENTS; input < end; input += 4) {
+    const set = at + (<usize>load<i32>(input) << 4);
+    store<u8>(set, load<u8>(set) | bit);
+  }
+}
+
+/** The same where some parents are not; those links are kept. */
+function keepLinks(handle: i32, place: usize, round: u32, author: u32, count: u32): void {
+  let older = load<i32>(place, OLDER);
+  let later: i32 = -1;
+  for (let i: u32 = 0; i < count; i++) {
+    const parent = load<i32>(INPUT_PARENTS + (<usize>i << 2));
+    const distance = round - roundOf(parent);
+    if (distance > 1) {
+      older = linkAdd(older, handle, author, parent, authorOf(parent), distance);
+      continue;
+    }
+    setAdd(supportOf(parent), author);
+    if ((stateOf(parent) & LATER) != 0) later = linkAdd(later, handle, author, parent, authorOf(parent), 1);
+  }
+  store<i32>(place, older, OLDER);
+  if (later < 0) return;
+  store<i32>(laters + (<usize>handle << 2), later);
+  store<u8>(recordOf(handle), LIVE | LINKS_LATER, STATE);
 }
 
 /** The handle that the next block gets; makes room for it and for its round. */
@@ -280,27 +307,21 @@ function claim(handle: i32, round: u32): void {
 
 /** Enters the block into its round. */
 @inline
-function enter(handle: i32, round: u32, author: u32): void {
-  const place = placeOf(round);
-  if (load<u32>(place, HELD) != round) {
-    assert(load<u32>(place, HELD) == NO_ROUND);
-    store<u32>(place, round, HELD);
-    store<u32>(place, 0, WALK);
-    setClear(place + AUTHORS);
-    setClear(place + EQUIVOCATORS);
-    setClear(place + DONE);
-  }
-  const first = place + FIRST + (<usize>author << 2);
+function enter(handle: i32, place: usize, author: u32): void {
   const next = nexts + (<usize>handle << 2);
-  if (setHas(place + AUTHORS, author)) {
-    store<i32>(next, load<i32>(first));
-    setAdd(place + EQUIVOCATORS, author);
-    setRemove(place + DONE, author);
-  } else {
+  if (!setHas(place + AUTHORS, author)) {
     store<i32>(next, -1);
+    setFirst(place, author, handle);
     setAdd(place + AUTHORS, author);
+    return;
   }
-  store<i32>(first, handle);
+  const first = firstOf(place, author);
+  if (setHas(place + DONE, author)) setCommitted(first);
+  setRemove(place + DONE, author);
+  setAdd(place + EQUIVOCATORS, author);
+  store<i32>(next, nextOf(first));
+  store<i32>(nexts + (<usize>first << 2), handle);
+  store<u8>(recordOf(handle), stateOf(handle) | LATER, STATE);
 }
 
 /** Frees every block of a round below `from`, in (round, author) order. */
@@ -313,66 +334,53 @@ export function collect(from: u32): void {
     if (place == 0) continue;
     for (let author: u32 = 0; author < authorsCount; author++) {
       if (!setHas(place + AUTHORS, author)) continue;
-      for (let handle = firstOf(place, author); handle >= 0; handle = nextOf(handle)) {
-        store<u8>(states + <usize>handle, 0);
-        store<i32>(free + (<usize>freeCount << 2), handle);
-        freeCount++;
-        size--;
-      }
+      for (let handle = firstOf(place, author); handle >= 0; handle = nextOf(handle)) release(handle);
     }
-    store<u32>(place, NO_ROUND, HELD);
+    linksFree(load<i32>(place, OLDER));
+    closeRound(place);
   }
   lowest = max(lowest, from);
 }
 
+@inline
+function release(handle: i32): void {
+  if ((stateOf(handle) & LINKS_LATER) != 0) linksFree(latersOf(handle));
+  store<u8>(recordOf(handle), 0, STATE);
+  store<i32>(free + (<usize>freeCount << 2), handle);
+  freeCount++;
+  size--;
+}
+
 /** Makes every WALK and mark "of no walk", before numbers of walks begin anew. */
 export function forgetWalks(): void {
-  for (let i: u32 = 0; i < ringSize; i++) store<u32>(ring + <usize>i * roundBytes, 0, WALK);
+  forgetRoundWalks();
   for (let handle: u32 = 0; handle < used; handle++) mark(handle, 0);
 }
 
-/** Set by `move` when there was no memory. */
-let isOut: bool = false;
+/** Where the arrays of a region that growBlocks fills go on. */
+let next: usize = 0;
 
-/** A region for `to` blocks of `bytes` each, that starts with what is at `from`. */
+/** The next `to` items of `bytes` each, which begin with what is at `from`. */
 function move(from: usize, to: u32, bytes: usize): usize {
-  const region = regrow(from, <usize>capacity * bytes, <u64>to * bytes);
-  if (region == 0) isOut = true;
-  return region;
+  const at = next;
+  next += <usize>to * bytes;
+  memory.copy(at, from, <usize>capacity * bytes);
+  return at;
 }
 
-/** Gives every array room for `to` blocks. After a failure the arena is of no more use. */
+/** Gives every array room for `to` blocks. False, and nothing done, without memory. */
 function growBlocks(to: u32): bool {
+  next = alloc(<u64>to * BLOCK_BYTES);
+  if (next == 0) return false;
+  // From wide to narrow, so that each is aligned.
   strongs = move(strongs, to, SET_BYTES);
-  weaks = move(weaks, to, SET_BYTES);
   supports = move(supports, to, SET_BYTES);
-  states = move(states, to, 1);
-  authors = move(authors, to, 1);
-  rounds = move(rounds, to, 4);
-  nexts = move(nexts, to, 4);
-  marks = move(marks, to, 4);
   digests = move(digests, to, 32);
-  links = move(links, to, linksBytes);
-  weakRounds = move(weakRounds, to, linksBytes);
+  records = move(records, to, 8);
+  nexts = move(nexts, to, 4);
+  laters = move(laters, to, 4);
+  marks = move(marks, to, 4);
   free = move(free, to, 4);
-  if (isOut) return false;
   capacity = to;
-  return true;
-}
-
-/** Gives the ring `to` places, a power of two, and moves the rounds to theirs. */
-function growRing(to: u32): bool {
-  const moved = alloc(<u64>to * roundBytes);
-  if (moved == 0) return false;
-  const old = ring;
-  const oldSize = ringSize;
-  ring = moved;
-  ringSize = to;
-  for (let i: u32 = 0; i < to; i++) store<u32>(ring + <usize>i * roundBytes, NO_ROUND, HELD);
-  for (let i: u32 = 0; i < oldSize; i++) {
-    const from = old + <usize>i * roundBytes;
-    const round = load<u32>(from, HELD);
-    if (round != NO_ROUND) memory.copy(placeOf(round), from, roundBytes);
-  }
   return true;
 }

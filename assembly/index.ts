@@ -6,7 +6,7 @@ export { xof, xofAbsorb, xofFinal, xofInit, xofRead } from './xof';
 export { merkleClimb, merkleFold, merkleFoldPath, merklePath, merkleRoot } from './merkle';
 export {
   dagAnswersAddress, dagCollect, dagDecide, dagDigestAddress, dagInit, dagInsert, dagIsCommitted, dagKeepFrom,
-  dagLinearize, dagMarkCommitted, dagParentsAddress, dagPrepare, dagQuorumAddress, dagReaches, dagSize,
+  dagLeaders, dagLinearize, dagMarkCommitted, dagParentsAddress, dagQuorumAddress, dagReaches, dagSize,
 } from './dag';
 export {
   tallyApply, tallyBallots, tallyClose, tallyConfidence, tallyEvaluate, tallyInit, tallyOpen, tallyOpinion,

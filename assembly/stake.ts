@@ -7,8 +7,14 @@ const SUMS = memory.data(16 * 256 * 8, 16);
 
 /** Bytes of a set that can be other than 0. */
 let bytes: usize = 0;
-/** The one stake that all authors have, or 0 if they differ: then a sum is a population count. */
-let uniform: u64 = 0;
+/** True when all authors have the stake 1, so that a sum is a population count. */
+let isCount: bool = false;
+/** The quorum, which the host sets; and what it is after quorumInit. */
+export const QUORUM = memory.data(8, 8);
+let quorum: u64 = 0;
+/** The smallest and the largest stake. */
+let least: u64 = 0;
+let most: u64 = 0;
 
 export function stakesAddress(): usize {
   return STAKES;
@@ -23,8 +29,6 @@ export function stakeOfAuthor(author: u32): u64 {
 export function stakeInit(authors: u32): void {
   assert(authors >= 1 && authors <= 128);
   bytes = (<usize>authors + 7) >> 3;
-  uniform = stakeOfAuthor(0);
-  for (let author: u32 = 1; author < authors; author++) if (stakeOfAuthor(author) != uniform) uniform = 0;
   for (let byte: usize = 0; byte < bytes; byte++) {
     const sums = SUMS + (byte << 11);
     store<u64>(sums, 0);
@@ -36,10 +40,63 @@ export function stakeInit(authors: u32): void {
   }
 }
 
-/** Stake of the authors in a set, given as its two halves. Sums of safe integers: no overflow. */
+/**
+ * Takes over stakes and quorum where sums are compared with the quorum alone: k authors of one stake s hold Q exactly
+ * when k ≥ ⌈Q / s⌉, so equal stakes become 1.
+ */
+export function quorumInit(authors: u32): void {
+  const stake = stakeOfAuthor(0);
+  quorum = load<u64>(QUORUM);
+  least = most = stake;
+  for (let author: u32 = 1; author < authors; author++) {
+    least = min(least, stakeOfAuthor(author));
+    most = max(most, stakeOfAuthor(author));
+  }
+  isCount = least == most && most > 0;
+  if (isCount) {
+    quorum = (quorum - 1) / stake + 1;
+    least = most = 1;
+    for (let author: u32 = 0; author < authors; author++) store<u64>(STAKES + (<usize>author << 3), 1);
+  }
+  stakeInit(authors);
+}
+
+/** True when the authors of a set, given as its two halves, hold a quorum. */
 @inline
-export function stakeOf(low: u64, high: u64): u64 {
-  return uniform != 0 ? uniform * (popcnt(low) + popcnt(high)) : weighted(low, high);
+export function isQuorum(low: u64, high: u64): bool {
+  return stakeOf(low, high) >= quorum;
+}
+
+/** What the authors of a set that holds a quorum have beyond it. */
+@inline
+export function stakeOverQuorum(low: u64, high: u64): u64 {
+  return stakeOf(low, high) - quorum;
+}
+
+/** True when the stake of a set, of mostly few authors, is above `stake`. */
+@inline
+export function weighsMore(low: u64, high: u64, stake: u64): bool {
+  const count = <u64>(popcnt(low) + popcnt(high));
+  // At most 128 times a stake below 2^53.
+  return count * most > stake && (count * least > stake || sumIsAbove(low, high, stake));
+}
+
+function sumIsAbove(low: u64, high: u64, stake: u64): bool {
+  let left = stake;
+  for (let half: u32 = 0; half < 2; half++) {
+    for (let bits = half == 0 ? low : high; bits != 0; bits &= bits - 1) {
+      const own = stakeOfAuthor((half << 6) + <u32>ctz(bits));
+      if (own > left) return true;
+      left -= own;
+    }
+  }
+  return false;
+}
+
+/** Sums of safe integers: no overflow. */
+@inline
+function stakeOf(low: u64, high: u64): u64 {
+  return isCount ? <u64>(popcnt(low) + popcnt(high)) : weighted(low, high);
 }
 
 function weighted(low: u64, high: u64): u64 {

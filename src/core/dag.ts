@@ -182,7 +182,7 @@ export class Dag {
 
   /** The causal history of a committed leader that no earlier commit took, in the agreed order. */
   linearize(leader: Vertex): Vertex[] {
-    return Array.from(this.#kernel.linearize(leader.handle, this.#gcRound), (handle) => {
+    return this.#kernel.linearize(leader.handle, this.#gcRound).map((handle) => {
       const vertex = this.byHandle(handle);
       this.#settle(vertex);
       return vertex;

@@ -115,13 +115,9 @@ export class Prism {
     if (dag.acceptedCount === this.#seenBlocks || !dag.hasQuorumAt(this.#round + 1)) return;
     this.#seenBlocks = dag.acceptedCount;
     const perRound = this.#committee.parameters.leadersPerRound;
-    const leaders = new Uint16Array((dag.highestRound - this.#round + 1) * perRound);
-    for (let round = this.#round; round <= dag.highestRound; round++) {
-      leaders.set(this.#schedule.leaders(round), (round - this.#round) * perRound);
-    }
-    const slots = dag.kernel.decide(this.#round, this.#offset, leaders, perRound);
-    const end = slots.findIndex(({ status }) => status === 'undecided');
-    this.#decided = end < 0 ? slots : slots.slice(0, end);
+    const leaders: number[] = [];
+    for (let round = this.#round; round <= dag.highestRound; round++) leaders.push(...this.#schedule.leaders(round));
+    this.#decided = dag.kernel.decide(this.#round, this.#offset, leaders, perRound);
   }
 
   #moveBehind(round: number, offset: number): void {

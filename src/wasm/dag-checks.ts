@@ -1,7 +1,5 @@
 /** Argument checks of the `dag` kernel, shared by the core's wrapper and the twin. */
 import { PqError } from '../errors.ts';
-import { isU32 } from './checks.ts';
-import { NO_LEADER } from './kernels.ts';
 
 /** The first round that "frees every block of a round ≤ gcRound" keeps, as a u32. A gcRound below 0 frees nothing. */
 export function firstKept(gcRound: number): number {
@@ -14,27 +12,9 @@ export function checkHandle(handle: number, isLive: boolean): void {
   if (!isLive) throw new PqError('DAG_BAD_HANDLE', 'the block was collected or never inserted', { handle });
 }
 
-/** Throws `DAG_BAD_SLOTS` unless the leader slots make sense for a committee of `authors`, above what was collected. */
-export function checkDecide(
-  fromRound: number,
-  fromOffset: number,
-  leaders: Uint16Array,
-  leadersPerRound: number,
-  authors: number,
-  keepFrom: number,
-): void {
-  const isSane =
-    isU32(fromRound) &&
-    fromRound >= keepFrom &&
-    isU32(leadersPerRound) &&
-    leadersPerRound >= 1 &&
-    isU32(fromOffset) &&
-    fromOffset <= leadersPerRound;
-  let areMembers = true;
-  for (let i = 0; i < leaders.length; i++) if (leaders[i]! >= authors && leaders[i] !== NO_LEADER) areMembers = false;
-  if (isSane && areMembers) return;
-  const data = { fromRound, fromOffset, leadersPerRound, leaders: leaders.length, keepFrom };
-  throw new PqError('DAG_BAD_SLOTS', 'decide from an uncollected round on, with leaders of the committee', data);
+/** `DAG_BAD_SLOTS`: the leader slots make no sense for this committee, or lie below what was collected. */
+export function badSlots(data: Record<string, unknown>): PqError {
+  return new PqError('DAG_BAD_SLOTS', 'decide from an uncollected round on, with leaders of the committee', data);
 }
 
 /** Refusals of a block, all `DAG_BAD_BLOCK`; the core answers with −3 − (index here). */

@@ -32,7 +32,7 @@ export interface CoreExports {
   dagSize(): number;
   dagKeepFrom(): number;
   dagInsert(round: number, author: number, parents: number): number;
-  dagPrepare(fromRound: number, covered: number, perRound: number): number;
+  dagLeaders(count: number): number;
   dagDecide(count: number, fromRound: number, fromOffset: number, perRound: number): number;
   dagLinearize(leader: number, from: number): number;
   dagMarkCommitted(handle: number): number;

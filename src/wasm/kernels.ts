@@ -6,16 +6,16 @@
 
 import type { AggregatorKernel, AggregatorOptions, NetworkKernel, NetworkOptions } from './learn.ts';
 
-/** The status of one leader slot after the commit rule ran. */
-export type SlotStatus = 'commit' | 'skip' | 'undecided';
+/** What the commit rule made of a leader slot. */
+export type SlotStatus = 'commit' | 'skip';
 
-/** A leader slot in the answer of {@link DagKernel.decide}. */
+/** A leader slot that is decided, in the answer of {@link DagKernel.decide}. */
 export interface DecidedSlot {
   readonly round: number;
   readonly offset: number;
   readonly author: number;
   readonly status: SlotStatus;
-  /** True when the direct rule decided it, false for the indirect one; meaningless while undecided. */
+  /** True when the direct rule decided it, false for the indirect one. */
   readonly direct: boolean;
   /** Handle of the committed block, −1 otherwise. */
   readonly block: number;
@@ -37,17 +37,18 @@ export interface DagKernel {
   insert(round: number, author: number, digest: Uint8Array, parents: readonly number[]): number;
   /**
    * The commit rule (wave of 3, see `docs/wasm.md`) for every slot from (fromRound, fromOffset) to the highest
-   * round, in (round, offset) order. `leaders[(round − fromRound) * leadersPerRound + offset]` is the author of the slot,
-   * or {@link NO_LEADER}; rounds above what `leaders` covers have no slots. Pure: does not change the arena. Throws
-   * `DAG_TWO_COMMITS` when two blocks of one slot would commit (more than f stake is faulty).
+   * round. Returns the longest prefix, in (round, offset) order, that is decided.
+   * `leaders[(round − fromRound) * leadersPerRound + offset]` is the author of the slot, or {@link NO_LEADER}; rounds
+   * above what `leaders` covers have no slots. Pure: does not change the arena. Throws `DAG_TWO_COMMITS` when two blocks of
+   * one slot, decided or not, would commit (more than f stake is faulty).
    */
-  decide(fromRound: number, fromOffset: number, leaders: Uint16Array, leadersPerRound: number): DecidedSlot[];
+  decide(fromRound: number, fromOffset: number, leaders: readonly number[], leadersPerRound: number): DecidedSlot[];
   /**
    * Blocks reachable from `leader` (itself included), of rounds > gcRound, not yet committed; sorted by
    * (round, author, digest); marks them committed. Does not look behind a block that is committed already: its own
    * history is committed too, or at or below gcRound.
    */
-  linearize(leader: number, gcRound: number): Int32Array;
+  linearize(leader: number, gcRound: number): number[];
   markCommitted(block: number): void;
   isCommitted(block: number): boolean;
   /** True when `to` is in the causal history of `from` (a block reaches itself). */

@@ -82,13 +82,23 @@ class Named {
     return [...this.dag.linearize(this.handle(name), gcRound)].map((handle) => this.#names.get(handle)!);
   }
 
-  decide(from: number, offset: number, leaders: Uint16Array, perRound: number): string[] {
+  /** What is decided from the slot on, and from every later round on: so what comes after an undecided slot shows too. */
+  decide(from: number, offset: number, leaders: readonly number[], perRound: number): string[] {
+    const answers = this.#prefix(from, offset, leaders, perRound);
+    for (let later = 1; later * perRound < leaders.length; later++) {
+      answers.push(...this.#prefix(from + later, 0, leaders.slice(later * perRound), perRound));
+    }
+    return answers;
+  }
+
+  #prefix(from: number, offset: number, leaders: readonly number[], perRound: number): string[] {
     try {
-      return this.dag.decide(from, offset, leaders, perRound).map((slot) => {
-        const how = slot.status === 'undecided' ? '' : slot.direct ? 'direct' : 'indirect';
+      const slots = this.dag.decide(from, offset, leaders, perRound).map((slot) => {
+        const how = slot.direct ? 'direct' : 'indirect';
         const block = slot.block < 0 ? '' : this.#names.get(slot.block)!;
         return `${slot.status} ${slot.round}.${slot.offset} ${slot.author} ${how} ${block}`;
       });
+      return slots.length > 0 ? slots : ['undecided'];
     } catch (error) {
       const { code } = error as { code?: string };
       if (code !== 'DAG_TWO_COMMITS') throw error;
@@ -138,10 +148,10 @@ class Model {
     return block;
   }
 
-  leaders(from: number, perRound: number, who: number): Uint16Array {
+  leaders(from: number, perRound: number, who: number): number[] {
     const rounds = Math.max(0, this.highest - from + 1 - (who % 3 === 0 ? 1 : 0));
     const choose = choices(who);
-    return Uint16Array.from({ length: rounds * perRound }, () => {
+    return Array.from({ length: rounds * perRound }, () => {
       const choice = choose();
       return choice % 16 === 0 ? NO_LEADER : this.author(choice);
     });
@@ -297,9 +307,28 @@ describe('the DAG kernel in all its forms', () => {
   });
 
   test('the runs above met every kind of decision', () => {
-    for (const kind of ['commit direct', 'commit indirect', 'skip direct', 'skip indirect', 'undecided ']) {
+    for (const kind of ['commit direct', 'commit indirect', 'skip direct', 'skip indirect', 'undecided']) {
       expect(seen.get(kind) ?? 0, `${kind}: ${JSON.stringify([...seen])}`).toBeGreaterThan(10);
     }
+  });
+
+  test('asked after every block, as a node asks', () => {
+    fc.assert(
+      fc.property(worlds(fc.integer({ min: 3, max: 7 })), steps, fc.nat(9), (world, list, who) => {
+        const model = new Model(world);
+        const building = newKernels(world).slice(0, 1);
+        for (const step of list) if (step.do === 'rounds' || step.do === 'insert') runStep(step, model, building);
+        const perRound = 1 + (who % 2);
+        const leaders = model.leaders(1, perRound, 1 + 3 * who);
+        const kernels = newKernels(world);
+        for (const block of shuffle(model.all, who).slice(0, 60)) {
+          for (const kernel of kernels) kernel.insert(block);
+          const [expected, ...others] = kernels.map((kernel) => kernel.decide(1, 0, leaders, perRound));
+          for (const other of others) expect(other).toEqual(expected);
+        }
+      }),
+      { numRuns: 30, ...PATIENCE },
+    );
   });
 
   test('the order of insertion changes no decision', () => {

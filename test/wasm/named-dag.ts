@@ -1,6 +1,6 @@
 /** DAGs written by block names, as the public commit-rule suites do: "B4" is validator B in round 4, "B4'" a second one. */
 import { createHash } from 'node:crypto';
-import { type DagKernel, type Kernels, NO_LEADER } from '../../src/wasm/kernels.ts';
+import { type DagKernel, type DecidedSlot, type Kernels, NO_LEADER } from '../../src/wasm/kernels.ts';
 
 export interface NamedBlock {
   readonly id: string;
@@ -11,6 +11,8 @@ export interface NamedBlock {
 
 /** [status, slot, how, block], as in the vectors. */
 export type NamedDecision = readonly [string, string, string | null, string | null];
+
+type Leaders = Readonly<Record<string, readonly string[]>>;
 
 export class NamedDag {
   readonly dag: DagKernel;
@@ -56,30 +58,40 @@ export class NamedDag {
     return [...blocks].map((block) => this.#names.get(block)!);
   }
 
-  /** Decides every slot of `leaders` (round → authors) up to two rounds below the highest. */
-  decide(leaders: Readonly<Record<string, readonly string[]>>): NamedDecision[] {
+  /** How every slot of `leaders` (round → authors) stands, up to two rounds below the highest. */
+  decide(leaders: Leaders): NamedDecision[] {
+    const { slots, perRound } = this.#slots(leaders);
+    return slots.flatMap((author, slot) => {
+      const round = 1 + Math.floor(slot / perRound);
+      if (author === NO_LEADER || round > this.#highest - 2) return [];
+      const offset = slot % perRound;
+      const [decided] = this.dag.decide(round, offset, slots.slice(slot - offset), perRound);
+      const isIt = decided?.round === round && decided.offset === offset;
+      return [isIt ? this.#named(decided) : ['undecided', `${this.#authors[author]}${round}`, null, null]];
+    });
+  }
+
+  /** The longest decided prefix of the same slots. */
+  prefix(leaders: Leaders): NamedDecision[] {
+    const { slots, perRound } = this.#slots(leaders);
+    const decided = this.dag.decide(1, 0, slots, perRound).filter(({ round }) => round <= this.#highest - 2);
+    return decided.map((slot) => this.#named(slot));
+  }
+
+  #slots(leaders: Leaders): { readonly slots: readonly number[]; readonly perRound: number } {
     const perRound = Math.max(...Object.values(leaders).map((authors) => authors.length));
-    const slots = new Uint16Array(this.#highest * perRound).fill(NO_LEADER);
+    const slots = new Array<number>(this.#highest * perRound).fill(NO_LEADER);
     for (const [round, authors] of Object.entries(leaders)) {
       if (Number(round) > this.#highest) continue;
       for (const [offset, author] of authors.entries()) {
         slots[(Number(round) - 1) * perRound + offset] = this.#authors.indexOf(author);
       }
     }
-    return this.dag
-      .decide(1, 0, slots, perRound)
-      .filter(({ round }) => round <= this.#highest - 2)
-      .map(({ status, round, author, direct, block }) => [
-        status,
-        `${this.#authors[author]}${round}`,
-        status === 'undecided' ? null : direct ? 'direct' : 'indirect',
-        block < 0 ? null : this.#names.get(block)!,
-      ]);
+    return { slots, perRound };
   }
-}
 
-/** The longest prefix of decided slots. */
-export function decidedPrefix(decisions: readonly NamedDecision[]): readonly NamedDecision[] {
-  const end = decisions.findIndex(([status]) => status === 'undecided');
-  return end < 0 ? decisions : decisions.slice(0, end);
+  #named({ status, round, author, direct, block }: DecidedSlot): NamedDecision {
+    const name = block < 0 ? null : this.#names.get(block)!;
+    return [status, `${this.#authors[author]}${round}`, direct ? 'direct' : 'indirect', name];
+  }
 }

@@ -20,6 +20,14 @@ interface Commit {
 
 type Outcome = Commit | { readonly status: 'skip' | 'undecided' };
 
+interface SlotOutcome {
+  readonly round: number;
+  readonly offset: number;
+  readonly author: number;
+  readonly direct: boolean;
+  readonly outcome: Outcome;
+}
+
 export class NaiveDag implements DagKernel {
   readonly #options: DagOptions;
   readonly #blocks = new Map<number, Block>();
@@ -98,10 +106,10 @@ export class NaiveDag implements DagKernel {
     return { status: 'undecided' };
   }
 
-  decide(fromRound: number, fromOffset: number, leaders: Uint16Array, leadersPerRound: number): DecidedSlot[] {
+  decide(fromRound: number, fromOffset: number, leaders: readonly number[], leadersPerRound: number): DecidedSlot[] {
     const highest = Math.max(-1, ...this.#rounds.keys());
     const last = Math.min(highest, fromRound + Math.floor(leaders.length / leadersPerRound) - 1);
-    const decided: { slot: DecidedSlot; outcome: Outcome }[] = [];
+    const decided: SlotOutcome[] = [];
     for (let round = last; round >= fromRound; round--) {
       for (let offset = leadersPerRound - 1; offset >= (round === fromRound ? fromOffset : 0); offset--) {
         const author = leaders[(round - fromRound) * leadersPerRound + offset]!;
@@ -109,17 +117,20 @@ export class NaiveDag implements DagKernel {
         let outcome = this.#direct(round, author);
         const direct = outcome.status !== 'undecided';
         if (!direct) {
-          const higher = decided.filter(({ slot }) => slot.round >= round + 3).map((other) => other.outcome);
+          const higher = decided.filter((slot) => slot.round >= round + 3).map((slot) => slot.outcome);
           outcome = this.#indirect(round, author, higher);
         }
-        const block = outcome.status === 'commit' ? outcome.block.handle : -1;
-        decided.unshift({ slot: { round, offset, author, status: outcome.status, direct, block }, outcome });
+        decided.unshift({ round, offset, author, direct, outcome });
       }
     }
-    return decided.map(({ slot }) => slot);
+    const end = decided.findIndex(({ outcome }) => outcome.status === 'undecided');
+    return decided.slice(0, end < 0 ? decided.length : end).map(({ outcome, ...slot }): DecidedSlot => {
+      const block = outcome.status === 'commit' ? outcome.block.handle : -1;
+      return { ...slot, status: outcome.status === 'commit' ? 'commit' : 'skip', block };
+    });
   }
 
-  linearize(leader: number, gcRound: number): Int32Array {
+  linearize(leader: number, gcRound: number): number[] {
     const isWanted = (block: Block): boolean =>
       !block.isCommitted && block.round > gcRound && this.#blocks.has(block.handle);
     const seen = new Set([this.#blocks.get(leader)!].filter(isWanted));
@@ -128,7 +139,7 @@ export class NaiveDag implements DagKernel {
       (a, b) => a.round - b.round || a.author - b.author || (a.digest < b.digest ? -1 : a.digest > b.digest ? 1 : 0),
     );
     for (const block of order) block.isCommitted = true;
-    return Int32Array.from(order, (block) => block.handle);
+    return order.map((block) => block.handle);
   }
 
   markCommitted(block: number): void {

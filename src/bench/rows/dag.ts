@@ -8,39 +8,64 @@ import { bytesOf, perKernel, pseudoRandom } from './kernels.ts';
 const KEPT_ROUNDS = 60;
 /** Rounds before the clock starts. */
 const FIRST_ROUNDS = 2 * KEPT_ROUNDS;
-/** More than any run comes to. */
-const ROUNDS_MAX = 2_000_000;
+/** After as many rounds the leaders are the same again. */
+const LEADERS = 1 << 16;
 
-interface Block {
-  readonly author: number;
-  readonly digest: Uint8Array;
-  readonly parents: readonly number[];
+/** Digests are the same again after as many blocks: only blocks of one slot are compared by them, and there are none. */
+const DIGESTS = Array.from({ length: 128 }, (_, seed) => bytesOf(32, seed));
+
+/** As good as random for a benchmark; allocates nothing. */
+class Dice {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed | 0;
+  }
+
+  /** 0 … 99. */
+  percent(): number {
+    this.#state = (Math.imul(this.#state, 1664525) + 1013904223) | 0;
+    return (this.#state >>> 8) % 100;
+  }
 }
 
 /**
  * Rounds as a network with some late messages makes them: an author has a block in 98 of 100 rounds and links itself,
- * 95 of 100 blocks of the round before, and some older blocks of those who have none there.
+ * 95 of 100 blocks of the round before, and some older blocks of those who have none there. Making a round allocates
+ * nothing, so that what is measured does not find the caches full of the making.
  */
 class Stream {
   readonly #dag: DagKernel;
   readonly #authors: number;
-  readonly #random: () => number;
-  #newest: { handle: number; round: number }[] = [];
+  readonly #dice: Dice;
+  /** Newest block of each author before the round at hand: handle, or −1, and round. */
+  readonly #handles: Int32Array;
+  readonly #rounds: Int32Array;
   #round = 0;
   #next = 1;
-  /** By round − 1, as far as a run may come. */
-  readonly #leaders: Uint16Array;
-  #blocks: Block[] = [];
-  #handles: number[] = [];
-  /** Over all decisions and orders so far. */
+  /** By round. */
+  readonly #leaders: readonly number[];
+  /** Of the round at hand: who has a block, what it links, and its handle. */
+  readonly #present: boolean[];
+  readonly #parents: number[][];
+  readonly #inserted: Int32Array;
+  /** What was linearized since the round at hand was begun, and the author of each handle, to sum it up by. */
+  #orders: number[][] = [];
+  readonly #authorOf: number[] = [];
+  /** Over all decisions so far, and all orders but those of the round at hand. */
   sum = 0;
 
-  constructor(dag: DagKernel, authors: number) {
+  constructor(dag: DagKernel, authors: number, seed: number) {
     this.#dag = dag;
     this.#authors = authors;
-    this.#random = pseudoRandom(authors);
-    const leader = pseudoRandom(authors + 1);
-    this.#leaders = Uint16Array.from({ length: ROUNDS_MAX }, () => leader() % authors);
+    this.#dice = new Dice(seed);
+    this.#handles = new Int32Array(authors).fill(-1);
+    this.#rounds = new Int32Array(authors).fill(-1);
+    this.#present = new Array<boolean>(authors).fill(false);
+    this.#parents = Array.from({ length: authors }, () => []);
+    this.#inserted = new Int32Array(authors);
+    const leader = pseudoRandom(seed);
+    this.#leaders = Array.from({ length: LEADERS }, () => leader() % authors);
     for (let round = 0; round < FIRST_ROUNDS; round++) {
       this.prepare();
       this.insert();
@@ -54,58 +79,73 @@ class Stream {
     this.#round++;
     const gcRound = this.#next - 1 - KEPT_ROUNDS;
     this.#dag.collect(gcRound);
-    this.#blocks = [];
-    this.#handles = [];
     for (let author = 0; author < this.#authors; author++) {
-      if (this.#random() % 100 < 2) continue;
-      const parents: number[] = [];
-      for (const [other, newest] of this.#newest.entries()) {
-        // An older block is mostly in the own history by now and not linked again.
-        const chance = newest.round === this.#round - 1 ? 95 : 5;
-        const isLinked = other === author || this.#random() % 100 < chance;
-        if (isLinked && newest.handle >= 0 && newest.round > gcRound) parents.push(newest.handle);
-      }
-      this.#blocks.push({ author, digest: bytesOf(32, this.#random()), parents });
+      this.#present[author] = this.#dice.percent() >= 2;
+      if (this.#present[author]) this.#link(author, gcRound);
     }
+  }
+
+  #link(author: number, gcRound: number): void {
+    const parents = this.#parents[author]!;
+    let count = 0;
+    for (let other = 0; other < this.#authors; other++) {
+      const round = this.#rounds[other]!;
+      // An older block is mostly in the own history by now and not linked again.
+      const chance = round === this.#round - 1 ? 95 : 5;
+      const isLinked = other === author || this.#dice.percent() < chance;
+      if (isLinked && round > Math.max(gcRound, 0)) parents[count++] = this.#handles[other]!;
+    }
+    parents.length = count;
   }
 
   /** Puts the round into the arena. */
   insert(): void {
-    for (const block of this.#blocks) this.#insertOne(block);
+    for (let author = 0; author < this.#authors; author++) if (this.#present[author]) this.#insertOne(author);
   }
 
-  #insertOne({ author, digest, parents }: Block): void {
-    this.#handles.push(this.#dag.insert(this.#round, author, digest, parents));
+  #insertOne(author: number): void {
+    const digest = DIGESTS[author]!;
+    this.#inserted[author] = this.#dag.insert(this.#round, author, digest, this.#parents[author]!);
   }
 
   /** Decides what is undecided and linearizes what commits. */
   commit(): void {
-    const leaders = this.#leaders.subarray(this.#next - 1, this.#round);
+    const leaders: number[] = [];
+    for (let round = this.#next; round <= this.#round; round++) leaders.push(this.#leaders[round % LEADERS]!);
     for (const slot of this.#dag.decide(this.#next, 0, leaders, 1)) {
-      if (slot.status === 'undecided') break;
       this.#next++;
-      const blocks = slot.block < 0 ? 0 : this.#dag.linearize(slot.block, slot.round - KEPT_ROUNDS).length;
-      this.sum = (Math.imul(this.sum, 31) + 4 * blocks + 2 * slot.status.length + (slot.direct ? 1 : 0)) >>> 0;
+      if (slot.block >= 0) this.#orders.push(this.#dag.linearize(slot.block, slot.round - KEPT_ROUNDS));
+      this.sum = (Math.imul(this.sum, 31) + 2 * slot.status.length + (slot.direct ? 1 : 0)) >>> 0;
     }
   }
 
   /** All that a node does with a round: a decision is looked for after every block. */
   loop(): void {
-    for (const block of this.#blocks) {
-      this.#insertOne(block);
+    for (let author = 0; author < this.#authors; author++) {
+      if (!this.#present[author]) continue;
+      this.#insertOne(author);
       this.commit();
     }
   }
 
   #finish(): void {
-    for (const [i, handle] of this.#handles.entries()) {
-      this.#newest[this.#blocks[i]!.author] = { handle, round: this.#round };
+    for (let author = 0; author < this.#authors; author++) {
+      if (!this.#present[author]) continue;
+      this.#handles[author] = this.#inserted[author]!;
+      this.#rounds[author] = this.#round;
+      this.#authorOf[this.#inserted[author]!] = author;
     }
-    this.#newest = Array.from(this.#newest, (newest) => newest ?? { handle: -1, round: -1 });
+    for (const order of this.#orders) {
+      for (const handle of order) this.sum = (Math.imul(this.sum, 31) + this.#authorOf[handle]!) >>> 0;
+    }
+    this.#orders = [];
   }
 }
 
-/** A row whose run is one round: `before` is not timed, `timed` is. */
+/**
+ * A row whose run is one round in each of some DAGs, so many that the clock does not weigh: `before` is not timed, `timed`
+ * is.
+ */
 function row(
   name: string,
   authors: number,
@@ -121,24 +161,31 @@ function row(
     quorum: total - Math.floor((total - 1) / 3),
     maxBlocks: 100_000,
   };
-  const column = (dag: DagKernel): Column => {
-    const stream = new Stream(dag, authors);
+  const count = authors < 64 ? 4 : 1;
+  const column = (make: () => DagKernel): Column => {
+    const streams = Array.from({ length: count }, (_, seed) => new Stream(make(), authors, seed));
     return {
-      prepare: () => before(stream),
+      prepare: () => {
+        for (const stream of streams) before(stream);
+      },
       run: () => {
-        timed(stream);
-        return stream.sum;
+        let sum = 0;
+        for (const stream of streams) {
+          timed(stream);
+          sum = (Math.imul(sum, 31) + stream.sum) >>> 0;
+        }
+        return sum;
       },
     };
   };
   return {
     name,
     params: { authors, stakes },
-    operations: 1,
+    operations: count,
     operation: 'round',
     columns: {
-      naive: () => column(new NaiveDag(options)),
-      ...perKernel((kernels) => column(kernels.createDag(options))),
+      naive: () => column(() => new NaiveDag(options)),
+      ...perKernel((kernels) => column(() => kernels.createDag(options))),
     },
     targets,
   };

@@ -4,7 +4,7 @@
  * Authors are counted, never blocks.
  */
 import { twoCommits } from '../dag-checks.ts';
-import { type DecidedSlot, NO_LEADER, type SlotStatus } from '../kernels.ts';
+import { type DecidedSlot, NO_LEADER } from '../kernels.ts';
 import type { BlockArena } from './block-arena.ts';
 import type { HistoryWalk } from './history.ts';
 import type { StakeTable } from './stake-table.ts';
@@ -14,7 +14,6 @@ const COMMIT = 1;
 const SKIP = 2;
 /** Nobody leads here: not a slot. */
 const ABSENT = 3;
-const NAMES: readonly SlotStatus[] = ['undecided', 'commit', 'skip'];
 
 export class CommitRule {
   readonly #arena: BlockArena;
@@ -23,6 +22,12 @@ export class CommitRule {
   readonly #history: HistoryWalk;
   /** A scratch author set. */
   readonly #votes: Uint32Array;
+  /** By slot of one decide(): how it stands, the committed block or −1, whether the direct rule said so. */
+  #status = new Uint8Array(0);
+  #direct = new Uint8Array(0);
+  #committed = new Int32Array(0);
+  /** For each slot the first one from it on that is not skipped, the only one an indirect decision looks at. */
+  #anchors = new Int32Array(1);
   /** Whose history `#history` holds during one decide(), −1 before. */
   #anchor = -1;
 
@@ -35,16 +40,14 @@ export class CommitRule {
   }
 
   /** See {@link DagKernel.decide}. */
-  decide(fromRound: number, fromOffset: number, leaders: Uint16Array, perRound: number): DecidedSlot[] {
+  decide(fromRound: number, fromOffset: number, leaders: readonly number[], perRound: number): DecidedSlot[] {
     const arena = this.#arena;
     const covered = Math.floor(leaders.length / perRound);
     const rounds = arena.size === 0 ? 0 : Math.max(0, Math.min(covered, arena.highest - fromRound + 1));
     const slots = rounds * perRound;
-    const status = new Uint8Array(slots);
-    const direct = new Uint8Array(slots);
-    const committed = new Int32Array(slots).fill(-1);
-    /** For each slot the first one from it on that is not skipped, the only one an indirect decision looks at. */
-    const anchor = new Int32Array(slots + 1).fill(slots);
+    if (slots > this.#status.length) this.#grow(2 * slots);
+    const [status, direct, committed, anchor] = [this.#status, this.#direct, this.#committed, this.#anchors];
+    anchor[slots] = slots;
     this.#anchor = -1;
     for (let slot = slots - 1; slot >= fromOffset; slot--) {
       const round = fromRound + Math.floor(slot / perRound);
@@ -55,30 +58,37 @@ export class CommitRule {
         continue;
       }
       let block = this.#decideDirectly(round, author);
-      if (block !== NOT_YET) {
-        direct[slot] = 1;
-      } else {
+      direct[slot] = block === NOT_YET ? 0 : 1;
+      if (block === NOT_YET) {
         const firstHigher = (Math.floor(slot / perRound) + 3) * perRound;
         const higher = firstHigher < slots ? anchor[firstHigher]! : slots;
         if (higher < slots && status[higher] === COMMIT) block = this.#decideBy(committed[higher]!, round, author);
       }
-      if (block >= 0) committed[slot] = block;
+      committed[slot] = block >= 0 ? block : -1;
       status[slot] = block === NOT_YET ? UNDECIDED : block === SKIPPED ? SKIP : COMMIT;
       anchor[slot] = status[slot] === SKIP ? anchor[slot + 1]! : slot;
     }
     const decided: DecidedSlot[] = [];
     for (let slot = fromOffset; slot < slots; slot++) {
       if (status[slot] === ABSENT) continue;
+      if (status[slot] === UNDECIDED) break;
       decided.push({
         round: fromRound + Math.floor(slot / perRound),
         offset: slot % perRound,
         author: leaders[slot]!,
-        status: NAMES[status[slot]!]!,
+        status: status[slot] === COMMIT ? 'commit' : 'skip',
         direct: direct[slot] === 1,
         block: committed[slot]!,
       });
     }
     return decided;
+  }
+
+  #grow(slots: number): void {
+    this.#status = new Uint8Array(slots);
+    this.#direct = new Uint8Array(slots);
+    this.#committed = new Int32Array(slots);
+    this.#anchors = new Int32Array(slots + 1);
   }
 
   /** The direct rule: a committed block, SKIPPED or NOT_YET. */

@@ -1,7 +1,7 @@
 /** The block arena and the commit rule in plain TypeScript; the oracle of the core's `dag` kernel. */
-import { checkBound, checkStakes, checkThreshold } from '../checks.ts';
-import { checkDecide, checkHandle, firstKept } from '../dag-checks.ts';
-import type { DagKernel, DagOptions, DecidedSlot } from '../kernels.ts';
+import { checkBound, checkStakes, checkThreshold, isU32 } from '../checks.ts';
+import { badSlots, checkHandle, firstKept } from '../dag-checks.ts';
+import { type DagKernel, type DagOptions, type DecidedSlot, NO_LEADER } from '../kernels.ts';
 import { BlockArena, COMMITTED } from './block-arena.ts';
 import { CommitRule } from './commit-rule.ts';
 import { HistoryWalk } from './history.ts';
@@ -25,17 +25,17 @@ export class TwinDag implements DagKernel {
     return this.#arena.insert(round, author, digest, parents);
   }
 
-  decide(fromRound: number, fromOffset: number, leaders: Uint16Array, leadersPerRound: number): DecidedSlot[] {
-    checkDecide(fromRound, fromOffset, leaders, leadersPerRound, this.#arena.authorsCount, this.#arena.keepFrom);
+  decide(fromRound: number, fromOffset: number, leaders: readonly number[], leadersPerRound: number): DecidedSlot[] {
+    this.#checkSlots(fromRound, fromOffset, leaders, leadersPerRound);
     return this.#rule.decide(fromRound, fromOffset, leaders, leadersPerRound);
   }
 
-  linearize(leader: number, gcRound: number): Int32Array {
+  linearize(leader: number, gcRound: number): number[] {
     this.#check(leader);
     this.#history.start(leader, firstKept(gcRound), true);
     const blocks = this.#history.sorted();
     for (let i = 0; i < blocks.length; i++) this.#arena.commit(blocks[i]!);
-    return new Int32Array(blocks);
+    return blocks;
   }
 
   markCommitted(block: number): void {
@@ -64,6 +64,17 @@ export class TwinDag implements DagKernel {
 
   get size(): number {
     return this.#arena.size;
+  }
+
+  #checkSlots(fromRound: number, fromOffset: number, leaders: readonly number[], leadersPerRound: number): void {
+    const { authorsCount, keepFrom } = this.#arena;
+    const areU32 = isU32(fromRound) && isU32(fromOffset) && isU32(leadersPerRound);
+    let isSane = areU32 && fromRound >= keepFrom && leadersPerRound >= 1 && fromOffset <= leadersPerRound;
+    for (let i = 0; i < leaders.length; i++) {
+      const leader = leaders[i]!;
+      if (!(isU32(leader) && leader < authorsCount) && leader !== NO_LEADER) isSane = false;
+    }
+    if (!isSane) throw badSlots({ fromRound, fromOffset, leadersPerRound, leaders: leaders.length, keepFrom });
   }
 
   #check(handle: number): void {
