@@ -113,8 +113,8 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'signs without a record',
     file: 'core/proposer.ts',
-    from: '#maySign = false;\n  #sealing',
-    to: '#maySign = true;\n  #sealing',
+    from: '#maySign = false;\n  #started',
+    to: '#maySign = true;\n  #started',
     tests: ['core/core-restart'],
   },
   {
@@ -277,21 +277,21 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'blocks of any round are held',
-    file: 'core/core.ts',
+    file: 'core/engine.ts',
     from: 'if (round > dag.highestRound + ROUND_WINDOW && !dag.isMissing(key)) return;',
     to: '',
     tests: ['core/core-door'],
   },
   {
     name: 'repeats at once after a silence',
-    file: 'core/core.ts',
-    from: 'Math.max(this.#lastSentMs, this.#reasonSinceMs) + this.#pacemaker.timeoutMs',
-    to: 'this.#lastSentMs + this.#pacemaker.timeoutMs',
+    file: 'core/repetition.ts',
+    from: 'Math.max(this.#lastSentMs, this.#reasonSinceMs) + pacemaker.timeoutMs',
+    to: 'this.#lastSentMs + pacemaker.timeoutMs',
     tests: ['core/core'],
   },
   {
     name: 'sends again what was decided',
-    file: 'core/core.ts',
+    file: 'core/engine.ts',
     from: 'if (this.#chain.focus.isDecided(digestKey(id))) continue;',
     to: '',
     tests: ['core/core'],
@@ -327,8 +327,8 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'asks for rounds that nobody has at hand',
     file: 'core/service.ts',
-    from: 'fromRound: (chain.dag.highestQuorumRound() + 1) as Round',
-    to: 'fromRound: Math.max(1, this.#parts.ownLast().round) as Round',
+    from: 'fromRound = (chain.dag.highestQuorumRound() + 1) as Round',
+    to: 'fromRound = Math.max(1, this.#parts.ownLast().round) as Round',
     tests: ['core/core-restart'],
   },
   {

@@ -126,7 +126,7 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
   {
     name: 'decided ids are forgotten',
     file: 'core/focus.ts',
-    from: 'this.#decided.add({ id: entry.proposal.id,',
+    from: 'this.#memory.decided.add({ id: entry.proposal.id,',
     to: 'void ({ id: entry.proposal.id,',
     tests: ['core/focus'],
   },
@@ -139,16 +139,16 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'claims never end',
-    file: 'core/focus.ts',
-    from: 'this.#claims.expire(nowMs);',
+    file: 'core/memory.ts',
+    from: 'this.claims.expire(nowMs);',
     to: '',
     tests: ['core/focus'],
   },
   {
     name: 'claims end at the expiry, not after it',
-    file: 'core/focus.ts',
-    from: 'this.#claims.expire(nowMs);',
-    to: 'this.#claims.expire(nowMs + 1);',
+    file: 'core/memory.ts',
+    from: 'this.claims.expire(nowMs);',
+    to: 'this.claims.expire(nowMs + 1);',
     tests: ['core/focus'],
   },
   {
