@@ -1,25 +1,29 @@
-// The set of claimed keys: entries in arrays, found by an open-addressing table with a keyed hash, ordered for expiry by
-// a heap.
+// The set of claimed keys: entries in arrays, found by an open-addressing table with a keyed hash, in a wheel by expiry.
 import { alloc, regrow, stage } from './arena';
-import { heapPopBefore, heapPush, heapReserve } from './expiry-heap';
-import { SEED, sipHash, sipHashEach } from './siphash';
+import { bucketOf, nextSuspect, passedBucket, suspect, turnTo, wheelInit } from './expiry-wheel';
+import { keyHash, keyHashInit } from './key-hash';
+import { SEED } from './siphash';
 
-// Answers below 0, known to src/wasm/conflict.ts; for one key also CLASH and OWN.
+// Answers below 0, known to src/wasm/conflict.ts; for one key also CLASH.
 const FULL: i32 = -1;
 const NO_MEMORY: i32 = -2;
 const CLASH: i32 = -3;
-const OWN: i32 = -4;
 
 const FIRST_KEYS: u32 = 64;
+
+// Fields of an entry, 16 bytes beside its key.
+const HASH: usize = 0;
+/** u32: entry + 1 of the next in its bucket, or 0; while a batch runs, what it claimed has IN_BATCH + the proposal. */
+const LINK: usize = 4;
+/** f64; −∞ of what conflictRelease is about to forget. */
+const EXPIRY: usize = 8;
+const IN_BATCH: u32 = 0x80000000;
 
 let maxKeys: u32 = 0;
 let size: u32 = 0;
 /** Entries that there is room for, a power of two. */
 let capacity: u32 = 0;
-/**
- * By entry: the key; and 8 bytes of fields: the low half of its hash u32, and while a batch runs its claimer u32, 1 + the
- * number of the proposal, 0 for earlier batches.
- */
+/** By entry: the key, 32 bytes; its fields. */
 let keys: usize = 0;
 let fields: usize = 0;
 /** Stack of free entries, u32. */
@@ -30,7 +34,7 @@ let used: u32 = 0;
 /** Places of 8 bytes: hash u32, entry + 1 u32 or 0 where empty. Twice as many as entries. */
 let table: usize = 0;
 let mask: u32 = 0;
-/** What the running batch filled, in order: place u32, entry u32. */
+/** The entries that the running batch filled, u32, in order. */
 let filled: usize = 0;
 let filledCount: u32 = 0;
 
@@ -41,7 +45,7 @@ function KEY(entry: u32): usize {
 
 @inline
 function FIELDS(entry: u32): usize {
-  return fields + (<usize>entry << 3);
+  return fields + (<usize>entry << 4);
 }
 
 @inline
@@ -57,7 +61,8 @@ export function conflictSeedAddress(): usize {
 export function conflictInit(bound: u32): i32 {
   assert(bound >= 1);
   maxKeys = bound;
-  return reserve(min(FIRST_KEYS, bound)) ? 0 : NO_MEMORY;
+  keyHashInit();
+  return wheelInit() && reserve(min(FIRST_KEYS, bound)) ? 0 : NO_MEMORY;
 }
 
 export function conflictSize(): u32 {
@@ -70,72 +75,59 @@ export function conflictStage(bytes: u32): usize {
 }
 
 /**
- * Claims for `count` proposals: their keys one after the other, how many belong to each (u32), expiries (f64). 1 or 0
- * per proposal to `out` (u8); `hashes` is room for a u32 per key. Returns 0; on FULL or NO_MEMORY nothing was claimed.
+ * Claims for `count` proposals: their `total` keys one after the other, how many belong to each (u32), expiries (f64). 1
+ * or 0 per proposal to `out` (u8). Returns 0; on FULL or NO_MEMORY nothing was claimed.
  */
-export function conflictClaim(
-  input: usize,
-  total: u32,
-  hashes: usize,
-  counts: usize,
-  expiries: usize,
-  count: u32,
-  out: usize,
-): i32 {
+export function conflictClaim(input: usize, total: u32, counts: usize, expiries: usize, count: u32, out: usize): i32 {
   if (!reserve(<u32>min(<u64>size + <u64>total, <u64>maxKeys))) return NO_MEMORY;
-  sipHashEach(input, total, hashes);
   filledCount = 0;
   let key = input;
   for (let proposal: u32 = 0; proposal < count; proposal++) {
     const end = key + (<usize>load<u32>(counts + (<usize>proposal << 2)) << 5);
     const before = filledCount;
+    const expiry = load<f64>(expiries + (<usize>proposal << 3));
     let isClaimed: u8 = 1;
     for (; key < end; key += 32) {
-      const outcome = claimKey(key, load<u32>(hashes + ((key - input) >> 3)), proposal + 1);
-      if (outcome == FULL) {
-        undo(0);
-        return FULL;
-      }
-      if (outcome != CLASH) continue;
-      undo(before);
+      const outcome = claimKey(key, proposal | IN_BATCH, expiry);
+      if (outcome == 0) continue;
+      undo(outcome == FULL ? 0 : before);
+      if (outcome == FULL) return FULL;
       isClaimed = 0;
       break;
     }
     store<u8>(out + proposal, isClaimed);
     key = end;
   }
-  for (let i: u32 = 0; i < filledCount; i++) {
-    const entry = load<u32>(filled + (<usize>i << 3), 4);
-    const proposal = load<u32>(FIELDS(entry), 4) - 1;
-    heapPush(entry, load<f64>(expiries + (<usize>proposal << 3)));
-    store<u32>(FIELDS(entry), 0, 4);
-  }
+  for (let i: u32 = 0; i < filledCount; i++) enterBucket(load<u32>(filled + (<usize>i << 2)));
   return 0;
 }
 
-/** 0, CLASH, FULL, or OWN when this proposal has the key already. */
-function claimKey(key: usize, hash: u32, claimer: u32): i32 {
+/** 0, also when this proposal has the key already; CLASH or FULL. */
+@inline
+function claimKey(key: usize, claimer: u32, expiry: f64): i32 {
+  const hash = keyHash(key);
   const place = find(key, hash);
   const found = load<u32>(place, 4);
-  if (found != 0) return load<u32>(FIELDS(found - 1), 4) == claimer ? OWN : CLASH;
+  if (found != 0) return load<u32>(FIELDS(found - 1), LINK) == claimer ? 0 : CLASH;
   if (size == maxKeys) return FULL;
-  let entry = used;
-  if (freeCount > 0) {
-    freeCount--;
-    entry = load<u32>(free + (<usize>freeCount << 2));
-  } else {
-    used++;
-  }
+  const entry = take();
   copyKey(KEY(entry), key);
-  store<u32>(FIELDS(entry), hash);
-  store<u32>(FIELDS(entry), claimer, 4);
+  store<u32>(FIELDS(entry), hash, HASH);
+  store<u32>(FIELDS(entry), claimer, LINK);
+  store<f64>(FIELDS(entry), expiry, EXPIRY);
   store<u32>(place, hash);
   store<u32>(place, entry + 1, 4);
-  store<u32>(filled + (<usize>filledCount << 3), <u32>((place - table) >> 3));
-  store<u32>(filled + (<usize>filledCount << 3), entry, 4);
+  store<u32>(filled + (<usize>filledCount << 2), entry);
   filledCount++;
-  size++;
   return 0;
+}
+
+@inline
+function take(): u32 {
+  size++;
+  if (freeCount == 0) return used++;
+  freeCount--;
+  return load<u32>(free + (<usize>freeCount << 2));
 }
 
 @inline
@@ -167,42 +159,87 @@ function isKey(entry: u32, key: usize): bool {
   );
 }
 
+/** The place of an entry. */
+@inline
+function placeOf(entry: u32): u32 {
+  let place = load<u32>(FIELDS(entry), HASH) & mask;
+  while (load<u32>(PLACE(place), 4) != entry + 1) place = (place + 1) & mask;
+  return place;
+}
+
 /** Takes back what this batch filled beyond the first `length`: from the end, so nothing that stays was pushed aside. */
 function undo(length: u32): void {
   while (filledCount > length) {
     filledCount--;
-    const fill = filled + (<usize>filledCount << 3);
-    store<u64>(PLACE(load<u32>(fill)), 0);
-    release(load<u32>(fill, 4));
+    const entry = load<u32>(filled + (<usize>filledCount << 2));
+    store<u64>(PLACE(placeOf(entry)), 0);
+    give(entry);
   }
 }
 
-function release(entry: u32): void {
-  store<u32>(FIELDS(entry), 0, 4);
+/** Frees an entry that neither the table nor a bucket names any more. */
+@inline
+function give(entry: u32): void {
+  size--;
   store<u32>(free + (<usize>freeCount << 2), entry);
   freeCount++;
-  size--;
+}
+
+@inline
+function enterBucket(entry: u32): void {
+  const head = bucketOf(load<f64>(FIELDS(entry), EXPIRY));
+  store<u32>(FIELDS(entry), load<u32>(head), LINK);
+  store<u32>(head, entry + 1);
 }
 
 /** True when the key at `key` is claimed. */
 export function conflictHas(key: usize): bool {
-  return load<u32>(find(key, sipHash(key)), 4) != 0;
+  return load<u32>(find(key, keyHash(key)), 4) != 0;
 }
 
 /** Forgets the claims whose expiry is < now; returns how many. */
 export function conflictExpire(now: f64): u32 {
-  let gone: u32 = 0;
-  for (let entry = heapPopBefore(now); entry >= 0; entry = heapPopBefore(now)) {
-    remove(entry);
-    gone++;
+  const before = size;
+  const buckets = turnTo(now);
+  for (let i: u32 = 0; i < buckets; i++) sweep(passedBucket(i), now);
+  return before - size;
+}
+
+/** Forgets the claims of `count` keys at `input`, whatever their expiry; returns how many there were. */
+export function conflictRelease(input: usize, count: u32): u32 {
+  const before = size;
+  const end = input + (<usize>count << 5);
+  for (let key = input; key < end; key += 32) {
+    const found = load<u32>(find(key, keyHash(key)), 4);
+    if (found == 0) continue;
+    const expiry = FIELDS(found - 1) + EXPIRY;
+    suspect(bucketOf(load<f64>(expiry)));
+    store<f64>(expiry, -Infinity);
   }
-  return gone;
+  // Each bucket once, however many of its claims go.
+  for (let bucket = nextSuspect(); bucket != 0; bucket = nextSuspect()) sweep(bucket, -f64.MAX_VALUE);
+  return before - size;
+}
+
+/** Forgets the claims in a bucket whose expiry is < now. */
+function sweep(bucket: usize, now: f64): void {
+  // Where the link to the entry at hand is.
+  let link = bucket;
+  for (let next = load<u32>(link); next != 0; next = load<u32>(link)) {
+    const entry = next - 1;
+    if (load<f64>(FIELDS(entry), EXPIRY) < now) {
+      store<u32>(link, load<u32>(FIELDS(entry), LINK));
+      vacate(entry);
+      give(entry);
+    } else {
+      link = FIELDS(entry) + LINK;
+    }
+  }
 }
 
 /** Takes an entry out of the table and moves what probed past it back, so that no tombstone is needed. */
-function remove(entry: u32): void {
-  let hole = load<u32>(FIELDS(entry)) & mask;
-  while (load<u32>(PLACE(hole), 4) != entry + 1) hole = (hole + 1) & mask;
+function vacate(entry: u32): void {
+  let hole = placeOf(entry);
   for (let place = (hole + 1) & mask; load<u32>(PLACE(place), 4) != 0; place = (place + 1) & mask) {
     const home = load<u32>(PLACE(place)) & mask;
     // It may move to the hole if that lies on its way from home.
@@ -211,19 +248,18 @@ function remove(entry: u32): void {
     hole = place;
   }
   store<u64>(PLACE(hole), 0);
-  release(entry);
 }
 
-/** Makes room for `entries`. */
+/** Makes room for `entries`. False, and nothing done, without memory. */
 function reserve(entries: u32): bool {
   if (entries <= capacity) return true;
   const to: u32 = entries <= 1 ? 1 : 1 << (32 - clz(entries - 1));
   const newKeys = regrow(keys, <usize>used << 5, <u64>to << 5);
-  const newFields = regrow(fields, <usize>used << 3, <u64>to << 3);
+  const newFields = regrow(fields, <usize>used << 4, <u64>to << 4);
   const newFree = regrow(free, <usize>freeCount << 2, <u64>to << 2);
-  const newFilled = alloc(<u64>to << 3);
+  const newFilled = alloc(<u64>to << 2);
   const newTable = alloc(<u64>to << 4);
-  if (newKeys == 0 || newFields == 0 || newFree == 0 || newFilled == 0 || newTable == 0 || !heapReserve(to)) return false;
+  if (newKeys == 0 || newFields == 0 || newFree == 0 || newFilled == 0 || newTable == 0) return false;
   const old = table;
   const oldPlaces: u32 = 2 * capacity;
   keys = newKeys;

@@ -13,7 +13,8 @@ export {
   tallySidesAddress, tallyStage, tallyStakes, tallyThresholdsAddress,
 } from './tally';
 export {
-  conflictClaim, conflictExpire, conflictHas, conflictInit, conflictSeedAddress, conflictSize, conflictStage,
+  conflictClaim, conflictExpire, conflictHas, conflictInit, conflictRelease, conflictSeedAddress, conflictSize,
+  conflictStage,
 } from './conflict';
 export { mldsaAbsorb, mldsaStart, mldsaVerify } from './mldsa';
 export { mldsaVerifyEach } from './mldsa-batch';

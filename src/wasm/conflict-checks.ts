@@ -28,6 +28,18 @@ export function checkKey(key: Uint8Array): void {
   throw new PqError('CONFLICT_BAD_CLAIM', 'a conflict key has 32 bytes', { keyBytes: key.length });
 }
 
+/** Throws `CONFLICT_BAD_CLAIM` unless these are whole keys. */
+export function checkKeys(keys: Uint8Array): void {
+  if (keys.length % KEY_BYTES === 0) return;
+  throw new PqError('CONFLICT_BAD_CLAIM', 'give 32 bytes per conflict key', { keyBytes: keys.length });
+}
+
+/** Throws `CONFLICT_BAD_TIME` unless this is a time as expiries are. */
+export function checkTime(nowMs: number): void {
+  if (Number.isSafeInteger(nowMs)) return;
+  throw new PqError('CONFLICT_BAD_TIME', 'give the commit time, a safe integer of milliseconds', { nowMs });
+}
+
 export function conflictFull(size: number): PqError {
   return new PqError('CONFLICT_FULL', 'let claims expire or raise maxKeys; nothing of this batch was claimed', {
     size,

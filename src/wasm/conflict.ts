@@ -1,5 +1,13 @@
 /** The set of claimed keys through the core: one instance of it per set. */
-import { checkClaim, checkConflictOptions, checkKey, conflictFull, KEY_BYTES } from './conflict-checks.ts';
+import {
+  checkClaim,
+  checkConflictOptions,
+  checkKey,
+  checkKeys,
+  checkTime,
+  conflictFull,
+  KEY_BYTES,
+} from './conflict-checks.ts';
 import { type CoreInstance, outOfMemory } from './instance.ts';
 import type { ConflictKernel, ConflictOptions } from './kernels.ts';
 
@@ -23,15 +31,14 @@ export class CoreConflictSet implements ConflictKernel {
     const core = this.#core;
     const count = counts.length;
     const total = keys.length / KEY_BYTES;
-    const at = this.#stage(keys.length + 13 * count + 4 * total);
+    const at = this.#stage(keys.length + 13 * count);
     const expiriesAt = at + keys.length;
-    const hashesAt = expiriesAt + 8 * count;
-    const countsAt = hashesAt + 4 * total;
+    const countsAt = expiriesAt + 8 * count;
     const out = countsAt + 4 * count;
     core.u8.set(keys, at);
     core.f64.set(expiriesMs, expiriesAt >>> 3);
     core.u32.set(counts, countsAt >>> 2);
-    const code = core.exports.conflictClaim(at, total, hashesAt, countsAt, expiriesAt, count, out);
+    const code = core.exports.conflictClaim(at, total, countsAt, expiriesAt, count, out);
     core.refresh();
     if (code === FULL) throw conflictFull(this.size);
     if (code === NO_MEMORY) throw outOfMemory({ keys: this.size });
@@ -45,7 +52,15 @@ export class CoreConflictSet implements ConflictKernel {
     return this.#core.exports.conflictHas(at) !== 0;
   }
 
+  release(keys: Uint8Array): number {
+    checkKeys(keys);
+    const at = this.#stage(keys.length);
+    this.#core.u8.set(keys, at);
+    return this.#core.exports.conflictRelease(at, keys.length / KEY_BYTES);
+  }
+
   expire(nowMs: number): number {
+    checkTime(nowMs);
     return this.#core.exports.conflictExpire(nowMs);
   }
 

@@ -55,17 +55,10 @@ export interface CoreExports {
   conflictInit(maxKeys: number): number;
   conflictSize(): number;
   conflictStage(bytes: number): number;
-  conflictClaim(
-    keys: number,
-    total: number,
-    hashes: number,
-    counts: number,
-    expiries: number,
-    count: number,
-    out: number,
-  ): number;
+  conflictClaim(keys: number, total: number, counts: number, expiries: number, count: number, out: number): number;
   conflictHas(key: number): number;
   conflictExpire(nowMs: number): number;
+  conflictRelease(keys: number, count: number): number;
   mldsaKeyAddress(): number;
   mldsaSignatureAddress(): number;
   mldsaMessage(bytes: number): number;

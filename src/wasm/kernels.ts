@@ -131,7 +131,9 @@ export interface ConflictKernel {
    */
   claim(keys: Uint8Array, counts: Uint32Array, expiriesMs: Float64Array): Uint8Array;
   has(key: Uint8Array): boolean;
-  /** Forgets the claims whose expiry is < nowMs (commit time). Returns how many keys went. */
+  /** Forgets the claims of these keys (their concatenation), whatever their expiry. Returns how many keys went. */
+  release(keys: Uint8Array): number;
+  /** Forgets the claims whose expiry is < nowMs (commit time, a safe integer). Returns how many keys went. */
   expire(nowMs: number): number;
   /** Keys held. */
   readonly size: number;

@@ -49,6 +49,37 @@ describe.each(variants)('conflict set of $name', (kernels) => {
     expect(set.size).toBe(0);
   });
 
+  test('release forgets the keys named, whatever their expiry, and no others', () => {
+    const set = setOf();
+    const release = (...list: number[]): number => set.release(Uint8Array.from(list.flatMap((i) => [...keyOf(i)])));
+    expect(release(1)).toBe(0);
+    claim(set, [[1, 2], [3], [4], [5]], [100, 100, 500_000, -7]);
+    expect(release(2, 9, 2, 4, 2)).toBe(2);
+    expect([1, 2, 3, 4, 5].map((i) => set.has(keyOf(i)))).toEqual([true, false, true, false, true]);
+    expect(claim(set, [[2], [4, 1]], [100, 100])).toEqual([1, 0]);
+    expect(set.expire(100)).toBe(1);
+    expect(release(3, 5)).toBe(1);
+    expect(release()).toBe(0);
+    expect(set.size).toBe(2);
+    expect(set.expire(101)).toBe(2);
+  });
+
+  test('expiries far away, past already, and a clock that jumps', () => {
+    const set = setOf();
+    const day = 86_400_000;
+    claim(set, [[1], [2], [3], [4]], [day, 10 * day, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]);
+    expect(set.expire(Number.MIN_SAFE_INTEGER)).toBe(0);
+    expect(set.expire(day)).toBe(1);
+    expect(set.expire(day + 1)).toBe(1);
+    // What comes with an expiry that is past goes at the next look, even one of an earlier time.
+    claim(set, [[5], [6]], [3, day - 5]);
+    expect(set.expire(3)).toBe(0);
+    expect(set.expire(4)).toBe(1);
+    expect(set.expire(day)).toBe(1);
+    expect(set.expire(Number.MAX_SAFE_INTEGER)).toBe(1);
+    expect([1, 2, 3].map((i) => set.has(keyOf(i)))).toEqual([false, false, true]);
+  });
+
   test('at the bound nothing of the batch is claimed', () => {
     const set = setOf(5);
     claim(set, [[1, 2, 3]], [10]);
@@ -77,6 +108,13 @@ describe.each(variants)('conflict set of $name', (kernels) => {
     expect(codeOf(() => set.claim(keys, one, new Float64Array(2)))).toBe('CONFLICT_BAD_CLAIM');
     expect(codeOf(() => set.claim(keys, one, Float64Array.of(Number.NaN)))).toBe('CONFLICT_BAD_CLAIM');
     expect(codeOf(() => set.has(keys.subarray(1)))).toBe('CONFLICT_BAD_CLAIM');
+    expect(codeOf(() => set.release(keys.subarray(1)))).toBe('CONFLICT_BAD_CLAIM');
+    for (const time of [Number.NaN, Number.POSITIVE_INFINITY, 0.5, 2 ** 53]) {
+      expect(
+        codeOf(() => set.expire(time)),
+        String(time),
+      ).toBe('CONFLICT_BAD_TIME');
+    }
     expect(set.size).toBe(0);
     for (const bad of [{ maxKeys: 0 }, { maxKeys: 1.5 }, { seed: new Uint8Array(8) }]) {
       const options = { maxKeys: 4, seed: SEED, ...bad };
@@ -86,11 +124,14 @@ describe.each(variants)('conflict set of $name', (kernels) => {
 });
 
 describe('the conflict set in all its forms', () => {
+  /** Of a step's times, in milliseconds: within a bucket of the wheel, over some, over more than a turn. */
+  const unit = fc.constantFrom(1, 100, 10_000);
   const proposals = fc.array(
     fc.record({ keys: fc.array(fc.nat(200), { maxLength: 6 }), expiry: fc.integer({ min: -5, max: 60 }) }),
     { maxLength: 30, size: 'max' },
   );
-  const steps = fc.array(fc.record({ proposals, now: fc.integer({ min: -5, max: 60 }) }), {
+  const released = fc.array(fc.nat(200), { maxLength: 12 });
+  const steps = fc.array(fc.record({ proposals, released, unit, now: fc.integer({ min: -5, max: 60 }) }), {
     maxLength: 30,
     size: 'max',
   });
@@ -100,11 +141,15 @@ describe('the conflict set in all its forms', () => {
       fc.property(steps, fc.uint8Array({ minLength: 16, maxLength: 16 }), (list, seed) => {
         const naive = new NaiveConflictSet();
         const sets = variants.map((kernels) => kernels.createConflictSet({ maxKeys: 10_000, seed }));
-        for (const { proposals, now } of list) {
+        for (const { proposals, released, unit, now: units } of list) {
           const lists = proposals.map(({ keys }) => keys);
-          const expiries = proposals.map(({ expiry }) => expiry);
+          const expiries = proposals.map(({ expiry }) => unit * expiry);
+          const now = unit * units;
           const claimed = claim(naive, lists, expiries);
           for (const set of sets) expect(claim(set, lists, expiries)).toEqual(claimed);
+          const keys = Uint8Array.from(released.flatMap((i) => [...keyOf(i)]));
+          const freed = naive.release(keys);
+          for (const set of sets) expect(set.release(keys)).toBe(freed);
           const gone = naive.expire(now);
           for (const set of sets) {
             expect(set.expire(now)).toBe(gone);

@@ -21,6 +21,12 @@ export class NaiveConflictSet implements ConflictKernel {
     return this.#expiries.has(hex(key));
   }
 
+  release(keys: Uint8Array): number {
+    const before = this.#expiries.size;
+    for (let at = 0; at < keys.length; at += KEY_BYTES) this.#expiries.delete(hex(keys.subarray(at, at + KEY_BYTES)));
+    return before - this.#expiries.size;
+  }
+
   expire(nowMs: number): number {
     const before = this.#expiries.size;
     for (const [name, expiry] of this.#expiries) if (expiry < nowMs) this.#expiries.delete(name);

@@ -28,6 +28,13 @@ class StringMap implements ConflictKernel {
     return this.#expiries.has(Buffer.from(key.buffer, key.byteOffset, 32).toString('latin1'));
   }
 
+  release(keys: Uint8Array): number {
+    const before = this.size;
+    const buffer = Buffer.from(keys.buffer, keys.byteOffset, keys.length);
+    for (let at = 0; at < keys.length; at += 32) this.#expiries.delete(buffer.toString('latin1', at, at + 32));
+    return before - this.size;
+  }
+
   expire(nowMs: number): number {
     const before = this.size;
     for (const [name, expiry] of this.#expiries) if (expiry < nowMs) this.#expiries.delete(name);
@@ -88,6 +95,9 @@ function clashRow(count: number): RowSpec {
   });
 }
 
+/** Between commits. */
+const COMMIT_MS = 10;
+
 /** A steady state: per commit a batch of keys comes and an old one expires, over many that stay. */
 function steadyRow(held: number, batch: number): RowSpec {
   const commits = held / batch;
@@ -96,16 +106,29 @@ function steadyRow(held: number, batch: number): RowSpec {
   return row('conflict commit: claim and expire', held, batch, 'key', (set) => {
     let now = 0;
     const step = (): number => {
-      const expiries = new Float64Array(batch).fill(now + commits);
+      const expiries = new Float64Array(batch).fill(COMMIT_MS * (now + commits));
       const claimed = set.claim(batches[now % batches.length]!, counts, expiries);
       now++;
-      return checksum([claimed.length, set.expire(now)]);
+      return checksum(claimed) + set.expire(COMMIT_MS * now);
     };
     for (let i = 0; i < 2 * commits; i++) step();
     return { run: step };
   });
 }
 
+/** One batch of `count` claimed keys, released. */
+function releaseRow(count: number): RowSpec {
+  const keys = bytesOf(32 * count, count);
+  const counts = new Uint32Array(count).fill(1);
+  const expiries = Float64Array.from({ length: count }, (_, i) => 1000 + ((i * 7919) % 1000));
+  return row('conflict release', count, count, 'key', (set) => ({
+    prepare: () => {
+      set.claim(keys, counts, expiries);
+    },
+    run: () => set.release(keys),
+  }));
+}
+
 export function conflictRows(): RowSpec[] {
-  return [claimRow(10_000), clashRow(10_000), steadyRow(50_000, 500)];
+  return [claimRow(10_000), clashRow(10_000), releaseRow(10_000), steadyRow(50_000, 500)];
 }

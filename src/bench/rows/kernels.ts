@@ -22,9 +22,10 @@ export function pseudoRandom(seed: number): () => number {
   };
 }
 
+/** The upper bits: the lower ones of such a generator come again after 2^16 bytes. */
 export function bytesOf(length: number, seed: number): Uint8Array {
   const next = pseudoRandom(seed);
   const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = next();
+  for (let i = 0; i < length; i++) bytes[i] = next() >>> 16;
   return bytes;
 }

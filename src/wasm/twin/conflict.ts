@@ -1,10 +1,18 @@
 /**
  * The set of claimed keys in plain TypeScript: entries in arrays, found by an open-addressing table with a keyed hash,
- * and ordered for expiry by a binary heap; the oracle of the core's `conflict` kernel.
+ * and in a wheel by expiry; the oracle of the core's `conflict` kernel.
  */
-import { checkClaim, checkConflictOptions, checkKey, conflictFull, KEY_BYTES } from '../conflict-checks.ts';
+import {
+  checkClaim,
+  checkConflictOptions,
+  checkKey,
+  checkKeys,
+  checkTime,
+  conflictFull,
+  KEY_BYTES,
+} from '../conflict-checks.ts';
 import type { ConflictKernel, ConflictOptions } from '../kernels.ts';
-import { ExpiryHeap } from './expiry-heap.ts';
+import { ExpiryWheel } from './expiry-wheel.ts';
 import { halfSipHash } from './half-siphash.ts';
 
 const KEY_WORDS = KEY_BYTES / 4;
@@ -20,7 +28,8 @@ export class TwinConflictSet implements ConflictKernel {
   #hashes = new Uint32Array(0);
   /** While a batch runs: 1 + the number of the proposal that claimed the entry in it; 0 for earlier batches. */
   #claimers = new Uint32Array(0);
-  readonly #heap = new ExpiryHeap();
+  readonly #forget = (entry: number): void => this.#remove(entry);
+  readonly #wheel = new ExpiryWheel();
   readonly #free: number[] = [];
   #used = 0;
   /** Entry + 1 by place, 0 where empty. The size is a power of two and at least twice the entries. */
@@ -62,7 +71,7 @@ export class TwinConflictSet implements ConflictKernel {
     }
     for (const place of places) {
       const entry = this.#table[place]! - 1;
-      this.#heap.push(entry, expiriesMs[this.#claimers[entry]! - 1]!);
+      this.#wheel.push(entry, expiriesMs[this.#claimers[entry]! - 1]!);
       this.#claimers[entry] = 0;
     }
     return claimed;
@@ -120,12 +129,22 @@ export class TwinConflictSet implements ConflictKernel {
   }
 
   expire(nowMs: number): number {
-    let gone = 0;
-    for (let entry = this.#heap.popBefore(nowMs); entry >= 0; entry = this.#heap.popBefore(nowMs)) {
-      this.#remove(entry);
-      gone++;
+    checkTime(nowMs);
+    const before = this.#size;
+    this.#wheel.popBefore(nowMs, this.#forget);
+    return before - this.#size;
+  }
+
+  release(keys: Uint8Array): number {
+    checkKeys(keys);
+    const words = wordsOf(keys);
+    const before = this.#size;
+    for (let at = 0; at < words.length; at += KEY_WORDS) {
+      const found = this.#table[this.#find(words, at, halfSipHash(words, at, this.#seed[0], this.#seed[1]))]!;
+      if (found !== 0) this.#wheel.release(found - 1);
     }
-    return gone;
+    this.#wheel.popReleased(this.#forget);
+    return before - this.#size;
   }
 
   /** Takes an entry out of the table and moves what probed past it back, so that no tombstone is needed. */
@@ -162,6 +181,7 @@ export class TwinConflictSet implements ConflictKernel {
     this.#claimers = new Uint32Array(capacity);
     this.#claimers.set(claimers);
     this.#table = new Uint32Array(2 * capacity);
+    this.#wheel.reserve(capacity);
     const mask = 2 * capacity - 1;
     for (const found of table) {
       if (found === 0) continue;
