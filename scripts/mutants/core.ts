@@ -160,6 +160,13 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     tests: ['core/core-restart'],
   },
   {
+    name: 'jumps over the round that a quorum is in',
+    file: 'core/proposer.ts',
+    from: 'Math.max(next, dag.highestQuorumRound());',
+    to: 'Math.max(next, dag.highestQuorumRound() + 1);',
+    tests: ['core/core-restart'],
+  },
+  {
     name: 'begins at its own round again without its block',
     file: 'core/proposer.ts',
     from: 'const next = photon.record.round + 1;',

@@ -160,8 +160,9 @@ export class Proposer {
   }
 
   /**
-   * The round of the own next block: the one after the last; where the others are, once after a start or a sync, and when
-   * they have left the last one below gcRound: what the next one would stand on is not held any more.
+   * The round of the own next block: the one after the last; where a quorum is, once after a start or a sync, and when it has
+   * left the last one below gcRound: what the next one would stand on is not held any more. Not the round after the
+   * quorum's: that may be waiting for this very validator, if it leads.
    */
   #nextRound(): { round: number; jumping: boolean; waitUntilMs: number } {
     const { photon, peers, local } = this.#parts;
@@ -169,11 +170,11 @@ export class Proposer {
     const next = photon.record.round + 1;
     const isLeftBehind = photon.record.round > 0 && photon.record.round <= dag.gcRound;
     if (!this.#mayJump && !isLeftBehind) return { round: next, jumping: false, waitUntilMs: 0 };
-    const there = dag.highestQuorumRound() + 1;
+    const round = Math.max(next, dag.highestQuorumRound());
     // The others are further than the DAG shows: what is missing is on its way, and the jump is only one.
     const behind = peers.supportedRound() > dag.highestRound;
     const waitUntilMs = behind ? this.#sinceMs + 4 * local.leaderTimeoutMs : 0;
-    const jumping = there > next || (there === next && photon.last.round < next - 1);
-    return { round: jumping ? there : next, jumping, waitUntilMs };
+    const jumping = round > next || photon.last.round < next - 1;
+    return { round, jumping, waitUntilMs };
   }
 }
