@@ -56,6 +56,7 @@ export const SIMULATED_MUTANTS: readonly SimulatedMutant[] = [
   { ...known('begins at its own round again without its block'), scenario: 'disks' },
   { ...known('jumps whenever others are ahead'), scenario: 'round-jumping' },
   { ...known('links the previous round only'), scenario: 'late' },
+  { ...known('jumps over the round that a quorum is in'), scenario: 'late' },
   // Pace and loss
   {
     name: 'says nothing again',

@@ -122,7 +122,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     settings: (random) => ({
       ...CALM,
       validators: random.pick([4, 7]),
-      promptMs: 1_000,
+      promptMs: 300,
       clients: { ...CALM.clients, proposals: 60 },
       network: { ...CALM.network, delayMs: [0.2, 2], calmDelayMs: [0.2, 2] },
       models: { ...CALM.models, errs: 0, unsure: 0 },
