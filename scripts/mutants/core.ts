@@ -212,8 +212,29 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'waits for leaders that sleep',
     file: 'core/pacemaker.ts',
-    from: 'return newest > 0 && newest >= round - LEADER_ACTIVE_ROUNDS;',
-    to: 'return newest > 0;',
+    from: 'newest > 0 && newest >= round - LEADER_ACTIVE_ROUNDS &&',
+    to: 'newest > 0 &&',
+    tests: ['core/pacemaker'],
+  },
+  {
+    name: 'waits again for whom it waited for in vain',
+    file: 'core/pacemaker.ts',
+    from: ' && newest >= this.#missedRound[author]!;',
+    to: ';',
+    tests: ['core/pacemaker'],
+  },
+  {
+    name: 'whom it waited for in vain is not waited for when it is back',
+    file: 'core/pacemaker.ts',
+    from: 'if (this.#dag.slot(round, index).length === 0) this.#missedRound[index] = round;',
+    to: 'if (this.#dag.slot(round, index).length === 0) this.#missedRound[index] = round + LEADER_ACTIVE_ROUNDS;',
+    tests: ['core/pacemaker'],
+  },
+  {
+    name: 'a back-off lengthens the wait that is',
+    file: 'core/pacemaker.ts',
+    from: 'Math.min(this.#ready.timeoutMs, this.timeoutMs)',
+    to: 'this.timeoutMs',
     tests: ['core/pacemaker'],
   },
   {

@@ -29,10 +29,12 @@ export class Pacemaker {
   readonly #committee: Committee;
   readonly #schedule: LeaderSchedule;
   readonly #local: LocalParameters;
-  /** Since when reason, quorum and own block were all there for the round in question. */
-  #ready: { readonly round: number; readonly sinceMs: number } | null = null;
+  /** Since when reason, quorum and own block were all there for the round in question, and the leader timeout of then. */
+  #ready: { readonly round: number; readonly sinceMs: number; readonly timeoutMs: number } | null = null;
   /** Since when it would have been time, but for opinions being formed. */
   #grace: { readonly round: number; readonly sinceMs: number } | null = null;
+  /** Per author: the newest round in which it was waited for in vain; 0: none. */
+  readonly #missedRound: number[];
   #lastCreatedMs = Number.NEGATIVE_INFINITY;
   #timeoutPercent = 100;
 
@@ -41,6 +43,7 @@ export class Pacemaker {
     this.#committee = committee;
     this.#schedule = schedule;
     this.#local = local;
+    this.#missedRound = new Array<number>(committee.size).fill(0);
   }
 
   /** The leader timeout as it is now, backed off. Milliseconds. */
@@ -70,15 +73,16 @@ export class Pacemaker {
       this.#ready = null;
       return WAIT;
     }
-    if (this.#ready?.round !== round) this.#ready = { round, sinceMs: nowMs };
+    if (this.#ready?.round !== round) this.#ready = { round, sinceMs: nowMs, timeoutMs: this.timeoutMs };
     const crowdIsHere = this.#dag.hasQuorumAt(round);
     const paceMs = situation.onlyOpinionsMissing && !crowdIsHere ? this.#local.waitPaceMs : this.#local.minRoundDelayMs;
     const paceAtMs = this.#lastCreatedMs + paceMs;
     if (nowMs < paceAtMs) return { create: false, wakeAtMs: paceAtMs };
-    const timeoutAtMs = this.#ready.sinceMs + this.timeoutMs;
-    if (!crowdIsHere && nowMs < timeoutAtMs && !this.#leadersAreSettled(round)) {
-      return { create: false, wakeAtMs: timeoutAtMs };
-    }
+    if (crowdIsHere || this.#leadersAreSettled(round)) return this.#afterGrace(nowMs, situation);
+    // A back-off is for the next wait; a commit, which ends it, for this one too.
+    const timeoutAtMs = this.#ready.sinceMs + Math.min(this.#ready.timeoutMs, this.timeoutMs);
+    if (nowMs < timeoutAtMs) return { create: false, wakeAtMs: timeoutAtMs };
+    this.#missed(round - 1);
     return this.#afterGrace(nowMs, situation);
   }
 
@@ -110,9 +114,17 @@ export class Pacemaker {
     return this.#schedule.leaders(round - 2).every((author) => this.#isSettled(round - 2, author, awaited));
   }
 
+  /** Spoke in the newest rounds, and since it was last waited for in vain: who is gone costs one timeout, not one per round. */
   #isAwake(author: number, round: number): boolean {
     const newest = this.#dag.newestOf(author)?.block.ref.round ?? 0;
-    return newest > 0 && newest >= round - LEADER_ACTIVE_ROUNDS;
+    return newest > 0 && newest >= round - LEADER_ACTIVE_ROUNDS && newest >= this.#missedRound[author]!;
+  }
+
+  /** A leader timeout ran out: whoever has no block in this round is not waited for until it has one in it or above it. */
+  #missed(round: number): void {
+    for (const { index } of this.#committee.validators) {
+      if (this.#dag.slot(round, index).length === 0) this.#missedRound[index] = round;
+    }
   }
 
   /** Stake of the validators that are awake and whose block of the round before may still come. */

@@ -1,6 +1,5 @@
 /** The scenarios by name. Each draws what is open in it from the seed. */
 import { DEFAULT_PARAMETERS } from '../core/genesis.ts';
-import { LEADER_ACTIVE_ROUNDS } from '../core/limits.ts';
 import { DEFAULT_LOCAL_PARAMETERS } from '../core/options.ts';
 import type { Upgrade } from '../core/upgrade.ts';
 import { BEHAVIOURS, type Behaviour } from './byzantine.ts';
@@ -165,8 +164,8 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       ...CALM,
       hostileMs: 9 * HOUR_MS,
       clients: { ...CALM.clients, proposals: 0 },
-      // Who went away in the silence is waited for, a leader timeout each time, while its last block is among the newest rounds.
-      promptMs: LEADER_ACTIVE_ROUNDS * DEFAULT_LOCAL_PARAMETERS.leaderTimeoutMs,
+      // Who went away in the silence is waited for once.
+      promptMs: 2 * DEFAULT_LOCAL_PARAMETERS.leaderTimeoutMs,
       models: { ...CALM.models, errs: 0, unsure: 0 },
       script: (stage) => {
         for (const hour of [0, 2, 5]) stage.at(hour * HOUR_MS + stage.random.below(1_000), () => stage.submit());

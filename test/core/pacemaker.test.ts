@@ -133,6 +133,33 @@ describe('the time', () => {
     expect(Math.min(...passed)).toBeGreaterThan(1 + LEADER_ACTIVE_ROUNDS);
   });
 
+  test('does not wait again for whom it waited for in vain, until that one has a block as new as what was missed', () => {
+    // Somebody who leads three rounds among the newest, after one that somebody else leads.
+    const ledBy = (author: number, from: number) =>
+      Array.from({ length: LEADER_ACTIVE_ROUNDS - 2 }, (_, i) => from + 1 + i).filter((r) => leaderOf(r) === author);
+    const starts = Array.from({ length: 200 }, (_, i) => i + 2);
+    const last = starts.find((r) => all.some((a) => leaderOf(r) !== a && ledBy(a, r).length >= 3)) as number;
+    const gone = all.find((a) => leaderOf(last) !== a && ledBy(a, last).length >= 3) as number;
+    const rest = all.filter((author) => author !== gone);
+    const [missed, passed, returned] = ledBy(gone, last) as [number, number, number];
+    const bench = new Bench(rest[0]!);
+    const go = (from: number, to: number) => {
+      for (let round = from; round <= to; round++) bench.add(round, rest);
+    };
+    for (let round = 1; round < last; round++) bench.add(round, all);
+    go(last, missed);
+    expect(bench.ask(missed + 1, 1000)).toBe(1100);
+    expect(bench.ask(missed + 1, 1100)).toBe(true);
+    go(missed + 1, passed);
+    expect(bench.ask(passed + 1, 2000)).toBe(true);
+    bench.add(last, [gone]);
+    expect(bench.ask(passed + 1, 2000)).toBe(true);
+    bench.add(missed, [gone]);
+    expect(bench.ask(passed + 1, 2000)).toBe(2100);
+    go(passed + 1, returned);
+    expect(bench.ask(returned + 1, 3000)).toBe(3100);
+  });
+
   test('waits for votes on the leader two rounds below, until it has a quorum of them or can have none', () => {
     const [leader, next] = [big.leader(1, 0), big.leader(2, 0)];
     const rest = seven.filter((author) => author !== leader && author !== next);
@@ -180,6 +207,28 @@ describe('the time', () => {
     expect(bench.ask(3, 1001)).toBe(1100);
     bench.add(3, awake.slice(4, 5));
     expect(bench.ask(3, 1002)).toBe(true);
+  });
+
+  test('keeps the timeout that a wait began with, unless a commit ends the back-off', () => {
+    const open = () => {
+      const bench = new Bench(notLeading(2));
+      bench.add(1, all);
+      bench.add(
+        2,
+        all.filter((author) => author !== leaderOf(2)),
+      );
+      return bench;
+    };
+    const bench = open();
+    expect(bench.ask(3, 1000)).toBe(1100);
+    bench.pacemaker.backOff();
+    expect(bench.ask(3, 1050)).toBe(1100);
+    expect(bench.ask(3, 1100)).toBe(true);
+    const slow = open();
+    slow.pacemaker.backOff();
+    expect(slow.ask(3, 1000)).toBe(1150);
+    slow.pacemaker.committed();
+    expect(slow.ask(3, 1010)).toBe(1100);
   });
 
   test('counts the timeout from when reason, quorum and own block are all there', () => {
