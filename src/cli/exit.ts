@@ -10,7 +10,7 @@ export class UsageError<Code extends string = string> extends PqError<Code> {}
 
 /** Codes of other folders that are the fault of what was given on the command line or in a file it names. */
 const USAGE_CODES =
-  /^(?:USAGE|CONFIG|GENESIS|RECORD|FILE|NODE_(?:PORT|PEER|INDEX)|DEVNET|MODEL|ONNX|HOME|KEYSTORE|ENDPOINT|QZMQ_(?:PORT|BAD_ADDRESS)|STORE_LOCKED)(?:_|$)/;
+  /^(?:USAGE|CONFIG|GENESIS|RECORD|FILE|NODE_(?:PORT|PEER|INDEX|OTHER_CHAIN)|DEVNET|MODEL|ONNX|HOME|KEYSTORE|ENDPOINT|QZMQ_(?:PORT|BAD_ADDRESS)|STORE_(?:LOCKED|MISSING|FORMAT|RANGE))(?:_|$)/;
 
 const SYSTEM_HINTS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is in use: choose another one, or stop what listens there',

@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   client: async () => (await import('./client.ts')).addClientCommand,
   testnet: async () => (await import('./testnet.ts')).addTestnetCommand,
   sim: async () => (await import('./sim.ts')).addSimCommand,
+  store: async () => (await import('./store.ts')).addStoreCommand,
   verify: async () => (await import('./verify.ts')).addVerifyCommand,
   bench: async () => (await import('./bench.ts')).addBenchCommand,
   version: async () => (await import('./version.ts')).addVersionCommand,

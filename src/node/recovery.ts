@@ -84,8 +84,16 @@ export function recoveredText({ snapshot, commits, blocks, pending }: Recovered)
   return `Recovered ${commits} commits${from}, ${blocks} blocks after them and ${pending} proposals.`;
 }
 
-/** Adds the digests of the committed blocks that can be above gcRound to `committed`. */
-async function replayCommits(parts: RecoveryParts, after: number, committed: Set<string>): Promise<void> {
+/** What goes on from a snapshot and replays commits. */
+export type HistoryParts = Omit<RecoveryParts, 'store' | 'record' | 'owe'> & {
+  readonly store: Pick<Store, 'commit' | 'commits' | 'block' | 'firstCommitIndex' | 'lastCommitIndex'>;
+};
+
+/**
+ * Executes the stored commits behind `after` again. Adds the digests of the committed blocks that can be above gcRound to
+ * `committed`. Throws as {@link recover}.
+ */
+export async function replayCommits(parts: HistoryParts, after: number, committed: Set<string>): Promise<void> {
   const { kernels, store, core, post, epochs } = parts;
   if (store.firstCommitIndex > after + 1) {
     throw incomplete(`No snapshot can be used, and commit ${after + 1} is kept no more`, { index: after + 1 });
@@ -109,8 +117,8 @@ async function replayCommits(parts: RecoveryParts, after: number, committed: Set
   if (closing) post({ type: 'certified', certificate: closing });
 }
 
-/** Returns the commit whose snapshot was used, 0 if none was: one that is damaged or does not fit gives way to an older one. */
-function restoreNewest(parts: RecoveryParts, committed: Set<string>): number {
+/** As {@link replayCommits}; returns the commit whose snapshot was used, 0 if none was: one that is damaged or does not fit gives way to an older one. */
+export function restoreNewest(parts: HistoryParts, committed: Set<string>): number {
   const { snapshots, log } = parts;
   for (const index of snapshots.indexes) {
     try {
@@ -127,7 +135,7 @@ function restoreNewest(parts: RecoveryParts, committed: Set<string>): number {
 }
 
 /** Nothing is changed before all of it is known to fit the store. Returns the blocks that it names. */
-function restoreAt(parts: RecoveryParts, index: number): readonly Ref[] {
+function restoreAt(parts: HistoryParts, index: number): readonly Ref[] {
   const { kernels, store, snapshots, application, post } = parts;
   const stored = store.commit(index);
   if (stored === undefined) throw incomplete(`Commit ${index} is not stored`, { index });
@@ -149,7 +157,7 @@ function restoreAt(parts: RecoveryParts, index: number): readonly Ref[] {
 }
 
 /** What closed the one or two epochs before this one. */
-function linksTo({ epochs }: RecoveryParts, epoch: number): EpochLink[] {
+function linksTo({ epochs }: HistoryParts, epoch: number): EpochLink[] {
   const links: EpochLink[] = [];
   for (let before = Math.max(0, epoch - 2); before < epoch; before++) {
     const link = epochs.link(before);
@@ -160,7 +168,7 @@ function linksTo({ epochs }: RecoveryParts, epoch: number): EpochLink[] {
 }
 
 /** The newest commits of its epoch up to this one that a certificate may still be made of, as far as they are kept. */
-function commitsUpTo(store: RecoveryParts['store'], { index, epoch }: Commit): Commit[] {
+function commitsUpTo(store: HistoryParts['store'], { index, epoch }: Commit): Commit[] {
   const commits: Commit[] = [];
   for (const entry of store.commits(Math.max(1, index - COMMIT_VOTE_WINDOW + 1))) {
     if (entry.index > index) break;
@@ -170,11 +178,11 @@ function commitsUpTo(store: RecoveryParts['store'], { index, epoch }: Commit): C
   return commits;
 }
 
-function blocksOf(kernels: Kernels, store: RecoveryParts['store'], entry: CommitEntry): SignedBlock[] {
+function blocksOf(kernels: Kernels, store: HistoryParts['store'], entry: CommitEntry): SignedBlock[] {
   return blocksAt(kernels, store, refsOf(entry), entry.index);
 }
 
-function blocksAt(kernels: Kernels, store: RecoveryParts['store'], refs: readonly Ref[], index: number): SignedBlock[] {
+function blocksAt(kernels: Kernels, store: HistoryParts['store'], refs: readonly Ref[], index: number): SignedBlock[] {
   return refs.map((ref) => {
     const bytes = store.block(ref.digest);
     if (bytes === undefined) throw incomplete(`A block of commit ${index} is missing`, { index });

@@ -5,6 +5,7 @@ import { DirectoryLock } from './directory-lock.ts';
 import { storageError } from './durable-file.ts';
 import { LmdbMap } from './lmdb-map.ts';
 import { type LogStats, SEGMENT_BYTES, WriteAheadLog } from './log.ts';
+import { type Key, MergedView, nameOf } from './merged-view.ts';
 import { decodeOperations, encodeOperations, type Operation } from './operation.ts';
 
 /** How long an operation waits for others before it goes to LMDB. Every batch costs LMDB two syncs, which delay those of the log. */
@@ -18,12 +19,8 @@ const MAX_OVERLAY_OPERATIONS = 100_000;
 const MAX_OVERLAY_BYTES = 128 * 1024 * 1024;
 /** Until a failed flush is tried again. */
 const FLUSH_RETRY_MS = 1000;
-/** Entries read from LMDB at once by a range. */
-const PAGE_ENTRIES = 64;
-/** The last log frame that LMDB holds completely. Sorts before every other key. */
-const FLUSHED_KEY = Buffer.from([0, 0]);
-
-export type Key = Uint8Array;
+/** The last log frame that LMDB holds completely: u64, big-endian. Sorts before every other key. */
+export const FLUSHED_KEY = Buffer.from([0, 0]);
 
 /** What a store stands on: a {@link Database}, or the simulator's, whose disk forgets what was not synced. */
 export type OrderedBytes = Pick<Database, 'get' | 'range' | 'last' | 'write' | 'sync' | 'stats' | 'close'>;
@@ -60,7 +57,8 @@ export class Database {
   readonly #lmdb: LmdbMap;
   #log!: WriteAheadLog;
   #queue: Queued[] = [];
-  #latest = new Map<string, Queued>();
+  readonly #latest = new Map<string, Queued>();
+  readonly #view: MergedView;
   #overlayBytes = 0;
   #flushed: number;
   #flushes = 0;
@@ -72,6 +70,7 @@ export class Database {
   private constructor(lock: DirectoryLock, lmdb: LmdbMap) {
     this.#lock = lock;
     this.#lmdb = lmdb;
+    this.#view = new MergedView(lmdb, this.#latest);
     const flushed = lmdb.get(FLUSHED_KEY);
     this.#flushed = flushed ? Number(Buffer.from(flushed).readBigUInt64BE(0)) : 0;
   }
@@ -94,39 +93,19 @@ export class Database {
     }
   }
 
-  /** The value of a key. Not to be changed. */
+  /** As {@link MergedView.get}. */
   get(key: Key): Uint8Array | undefined {
-    const queued = this.#latest.get(nameOf(key));
-    if (!queued) return this.#lmdb.get(key);
-    return queued.operation.value;
+    return this.#view.get(key);
   }
 
-  /**
-   * Entries with from ≤ key < to, in byte order. Consistent page by page: a long walk sees writes made meanwhile to keys
-   * that it has not reached.
-   */
-  *range(from: Key, to: Key): Generator<readonly [key: Buffer, value: Uint8Array]> {
-    for (let start: Buffer = Buffer.from(from); ; ) {
-      const page = this.#page(start, to);
-      for (const entry of page.entries) yield entry;
-      if (!page.next) return;
-      start = page.next;
-    }
+  /** As {@link MergedView.range}. */
+  range(from: Key, to: Key): ReturnType<MergedView['range']> {
+    return this.#view.range(from, to);
   }
 
-  /** The entry with the highest key in from ≤ key < to. */
-  last(from: Key, to: Key): readonly [key: Buffer, value: Uint8Array] | undefined {
-    const [low, high] = [nameOf(from), nameOf(to)];
-    let best = '';
-    for (const [name, queued] of this.#latest) {
-      if (queued.operation.value && name >= low && name < high && name > best) best = name;
-    }
-    for (const { key, value } of this.#lmdb.downwards(to, from)) {
-      const name = nameOf(key);
-      if (name <= best) break;
-      if (name >= low && name < high && !this.#latest.has(name)) return [Buffer.from(key), value];
-    }
-    return best === '' ? undefined : [Buffer.from(best, 'latin1'), this.#latest.get(best)!.operation.value!];
+  /** As {@link MergedView.last}. */
+  last(from: Key, to: Key): ReturnType<MergedView['last']> {
+    return this.#view.last(from, to);
   }
 
   /** Applies operations in order, all or none of them after a crash. Durable after {@link sync}. Throws `STORE_BEHIND`. */
@@ -270,29 +249,6 @@ export class Database {
     await this.#lmdb.write([...operations, { key: FLUSHED_KEY, value }]);
     this.#flushed = sequence;
   }
-
-  /** Merges one page of LMDB with the overlay; `next` is where the following page starts. */
-  #page(from: Buffer, to: Key): { entries: (readonly [Buffer, Uint8Array])[]; next: Buffer | undefined } {
-    const stored = this.#lmdb.first(from, to, PAGE_ENTRIES);
-    const lastKey = stored.length === PAGE_ENTRIES ? Buffer.from(stored.at(-1)!.key) : undefined;
-    // A page that is not the last reaches up to and including its last stored key.
-    const next = lastKey && Buffer.concat([lastKey, Buffer.from([0])]);
-    const [low, high] = [nameOf(from), nameOf(next ?? to)];
-    const merged = new Map<string, Uint8Array>();
-    for (const { key, value } of stored) merged.set(nameOf(key), value);
-    for (const [name, { operation }] of this.#latest) {
-      if (name < low || name >= high) continue;
-      if (operation.value) merged.set(name, operation.value);
-      else merged.delete(name);
-    }
-    const names = [...merged.keys()].sort();
-    return { entries: names.map((name) => [Buffer.from(name, 'latin1'), merged.get(name)!] as const), next };
-  }
-}
-
-/** A key as a string of the same order: one UTF-16 unit per byte. */
-function nameOf(key: Key): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }
 
 function sizeOf(operation: Operation): number {

@@ -72,4 +72,4 @@ export const decisionKey = (id: Uint8Array): Buffer => key(TABLE.DECISION, id);
 export const certificateKey = (index: number): Buffer => key(TABLE.CERTIFICATE, u64(index));
 export const proposalKey = (id: Uint8Array): Buffer => key(TABLE.PROPOSAL, id);
 export const metaKey = (name: string): Buffer => key(TABLE.META, Buffer.from(name, 'utf8'));
-export const { BLOCK, COMMIT, CERTIFICATE, PROPOSAL } = TABLE;
+export const { BLOCK, SLOT_OF_DIGEST, COMMIT, LEAVES, DECISION, CERTIFICATE, PROPOSAL } = TABLE;

@@ -6,7 +6,7 @@ export type LmdbRoot = RootDatabase<Uint8Array, Uint8Array>;
 const MAP_BYTES = 16 * 1024 ** 3;
 
 /** The one way in which both threads open the environment: bytes to bytes, and every commit synced before it returns. */
-export function openLmdb(path: string): LmdbRoot {
+export function openLmdb(path: string, readOnly = false): LmdbRoot {
   return open<Uint8Array, Uint8Array>({
     path,
     noSubdir: false,
@@ -14,5 +14,6 @@ export function openLmdb(path: string): LmdbRoot {
     encoding: 'binary',
     overlappingSync: false,
     mapSize: MAP_BYTES,
+    readOnly,
   });
 }

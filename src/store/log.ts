@@ -1,4 +1,5 @@
 import { PqError } from '../errors.ts';
+import { readLog } from './log-reader.ts';
 import { FRAME_HEADER_BYTES, paddedFrameBytes, SEGMENT_HEADER_BYTES, sealFrame } from './segment.ts';
 import { type OpenSegment, SegmentPool } from './segment-pool.ts';
 
@@ -80,22 +81,12 @@ export class WriteAheadLog {
     segmentBytes = SEGMENT_BYTES,
   ): WriteAheadLog {
     const pool = new SegmentPool(directory, segmentBytes);
-    const used: UsedSegment[] = [];
-    let last = flushedSequence;
-    for (const { path, frames } of pool.found()) {
-      used.push({ path, lastSequence: frames.at(-1)?.sequence ?? 0 });
-      for (const { sequence, position, payload } of frames) {
-        if (sequence <= last) continue;
-        if (sequence !== last + 1) {
-          const message = `The log has lost frame ${last + 1} before ${path}: restore the disk from a backup or resync the node`;
-          throw new PqError('STORE_CORRUPT', message, { path, position, expected: last + 1, found: sequence });
-        }
-        last = sequence;
-        for (const record of splitRecords(payload)) replay(record, sequence);
-      }
-    }
-    const log = new WriteAheadLog(pool, segmentBytes, last);
-    log.#used.push(...used);
+    const found = readLog(directory, flushedSequence, ({ sequence, records }) => {
+      if (sequence <= flushedSequence) return;
+      for (const record of records) replay(record, sequence);
+    });
+    const log = new WriteAheadLog(pool, segmentBytes, found.lastSequence);
+    log.#used.push(...found.segments);
     return log;
   }
 
@@ -253,13 +244,5 @@ export class WriteAheadLog {
     this.#active = next;
     this.#used.push({ path: next.file.path, lastSequence: 0 });
     this.#position = SEGMENT_HEADER_BYTES;
-  }
-}
-
-function* splitRecords(payload: Buffer): Generator<Buffer> {
-  for (let at = 0; at < payload.length; ) {
-    const from = at + RECORD_HEADER_BYTES;
-    at = from + payload.readUInt32LE(at);
-    yield payload.subarray(from, at);
   }
 }

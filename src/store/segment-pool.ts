@@ -2,23 +2,17 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { PqError } from '../errors.ts';
 import { DurableFile, storageError, syncDirectory } from './durable-file.ts';
-import { decodeSegmentHeader, encodeSegmentHeader, type Frame, readFrames, type SegmentHeader } from './segment.ts';
+import { SEGMENT_NAME } from './log-reader.ts';
+import { encodeSegmentHeader, type SegmentHeader } from './segment.ts';
 
 /** Empty preallocated files kept for reuse; more are deleted. */
 const MAX_SPARE_SEGMENTS = 2;
-const SEGMENT_NAME = /^(\d{12})\.wal$/;
 const SPARE_NAME = /^\d{12}\.spare$/;
 
 /** A segment ready to be written. */
 export interface OpenSegment {
   readonly file: DurableFile;
   readonly header: SegmentHeader;
-}
-
-/** A segment left by an earlier run. */
-export interface FoundSegment {
-  readonly path: string;
-  readonly frames: readonly Frame[];
 }
 
 /** The files of the log: numbered `.wal` segments in use, and `.spare` ones waiting to be used again. */
@@ -38,16 +32,6 @@ export class SegmentPool {
       if (number !== undefined) this.#nextNumber = Math.max(this.#nextNumber, Number(number) + 1);
       // A spare of the wrong size was cut off while it was being written.
       if (SPARE_NAME.test(name)) this.#keepSpare(path, fs.statSync(path).size === segmentBytes);
-    }
-  }
-
-  /** Reads the segments of earlier runs one after the other, oldest first. Throws `STORE_CORRUPT`. */
-  *found(): Generator<FoundSegment> {
-    for (const name of fs.readdirSync(this.#directory).sort()) {
-      if (!SEGMENT_NAME.test(name)) continue;
-      const path = join(this.#directory, name);
-      const bytes = fs.readFileSync(path);
-      yield { path, frames: readFrames(bytes, decodeSegmentHeader(bytes, path).salt) };
     }
   }
 

@@ -87,6 +87,17 @@ export function readFrames(segment: Buffer, salt: number): Frame[] {
   return frames;
 }
 
+/**
+ * Where a frame of the number `sequence` was begun behind the last good one: its header, before a payload that is not whole. What a
+ * recycled file held before has lower numbers. A cut within the first 16 bytes does not show.
+ */
+export function tornFrameAt(segment: Buffer, last: Frame | undefined, sequence: number): number | undefined {
+  const position = last ? last.position + paddedFrameBytes(last.payload.length) : SEGMENT_HEADER_BYTES;
+  if (position + FRAME_HEADER_BYTES > segment.length || segment.readUInt32LE(position) !== FRAME_MAGIC)
+    return undefined;
+  return Number(segment.readBigUInt64LE(position + 8)) === sequence ? position : undefined;
+}
+
 function readFrame(segment: Buffer, position: number, salt: number): Frame | undefined {
   if (segment.readUInt32LE(position) !== FRAME_MAGIC) return undefined;
   const header = segment.subarray(position, position + FRAME_HEADER_BYTES);

@@ -38,6 +38,12 @@ export async function openSignedRecord(path: string): Promise<SignedRecordFile> 
   return signedRecordIn(readBytes(path), path, () => DurableFile.open(path));
 }
 
+/** What the file of a record says; null when there is none. Nothing is opened for writing. Throws `SIGNED_RECORD_CORRUPT`. */
+export async function readSignedRecord(path: string): Promise<Pick<SignedRecordFile, 'read' | 'damaged'> | null> {
+  if (!fs.existsSync(path)) return null;
+  return signedRecordIn(readBytes(path), path, async () => undefined);
+}
+
 /** Where a record is written: bytes at a position, durable when the promise resolves. */
 type RecordFile = Pick<DurableFile, 'writeAt' | 'close'>;
 
@@ -45,7 +51,7 @@ type RecordFile = Pick<DurableFile, 'writeAt' | 'close'>;
 export async function signedRecordIn(
   bytes: Buffer,
   path: string,
-  open: () => Promise<RecordFile>,
+  open: () => Promise<RecordFile | undefined>,
 ): Promise<SignedRecordFile> {
   const slots = [0, SLOT_DISTANCE].map((at) => decodeSlot(bytes.subarray(at, at + SLOT_BYTES)));
   const [newest, other] = slots.toSorted((a, b) => (b?.counter ?? 0) - (a?.counter ?? 0));

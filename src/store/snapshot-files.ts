@@ -42,11 +42,16 @@ export class SnapshotFiles {
       fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
       const names = fs.readdirSync(directory);
       for (const name of names) if (UNFINISHED_NAME.test(name)) fs.rmSync(join(directory, name));
-      const indexes = names.flatMap((name) => SNAPSHOT_NAME.exec(name)?.[1] ?? []).map(Number);
-      return new SnapshotFiles(
-        directory,
-        indexes.sort((a, b) => b - a),
-      );
+      return new SnapshotFiles(directory, indexesOf(names));
+    } catch (cause) {
+      throw storageError(cause, directory, 'open');
+    }
+  }
+
+  /** As {@link open}, and changes nothing. Throws `STORE_IO_FAILED`. */
+  static openToRead(directory: string): Pick<SnapshotFiles, 'indexes' | 'read' | 'bytes'> {
+    try {
+      return new SnapshotFiles(directory, fs.existsSync(directory) ? indexesOf(fs.readdirSync(directory)) : []);
     } catch (cause) {
       throw storageError(cause, directory, 'open');
     }
@@ -105,6 +110,11 @@ export class SnapshotFiles {
     }
   }
 
+  /** Size of the file of a snapshot. */
+  bytes(index: number): number {
+    return fs.statSync(this.#pathOf(index)).size;
+  }
+
   #name(unfinished: string, index: number): void {
     try {
       fs.renameSync(unfinished, this.#pathOf(index));
@@ -116,6 +126,11 @@ export class SnapshotFiles {
   #pathOf(index: number): string {
     return join(this.#directory, `${String(index).padStart(16, '0')}.snapshot`);
   }
+}
+
+function indexesOf(names: readonly string[]): number[] {
+  const indexes = names.flatMap((name) => SNAPSHOT_NAME.exec(name)?.[1] ?? []).map(Number);
+  return indexes.sort((a, b) => b - a);
 }
 
 async function writePieces(file: DurableFile, index: number, pieces: Iterable<Uint8Array>): Promise<void> {

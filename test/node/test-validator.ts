@@ -1,4 +1,5 @@
 import { Agent } from '../../src/agent/agent.ts';
+import { encodePair, SET_KIND } from '../../src/app/kv.ts';
 import { toHex } from '../../src/core/bytes.ts';
 import { DEFAULT_PARAMETERS, type Genesis } from '../../src/core/genesis.ts';
 import { encodeProposal } from '../../src/core/proposal.ts';
@@ -50,7 +51,8 @@ export interface TestValidator {
   readonly home: string;
   /** Addresses of others. */
   readonly peers: readonly string[];
-  readonly application?: EchoApplication;
+  /** Null: the one that the genesis document names. */
+  readonly application?: EchoApplication | null;
   readonly history?: Partial<HistoryOptions>;
   readonly log?: Log;
 }
@@ -63,20 +65,21 @@ export function startTestValidator({ index, genesis, home, peers, ...rest }: Tes
     listen: { host: '127.0.0.1', port: 0 },
     peers,
     agent: judgeOfBodies(),
-    application: rest.application ?? new EchoApplication(),
+    ...(rest.application === null ? {} : { application: rest.application ?? new EchoApplication() }),
     ...(rest.history === undefined ? {} : { history: rest.history }),
     ...(rest.log === undefined ? {} : { log: rest.log }),
   });
 }
 
+const OF_NOBODY = { version: 1, sender: new Uint8Array(0), signature: new Uint8Array(0) } as const;
+
 /** A proposal that expires in 25 s; models reject it if the body begins with 0xff. */
 export function proposalOf(...body: number[]): Uint8Array {
-  return encodeProposal({
-    version: 1,
-    kind: 1,
-    expiryMs: Date.now() + 25_000,
-    sender: new Uint8Array(0),
-    body: Uint8Array.from(body),
-    signature: new Uint8Array(0),
-  });
+  return encodeProposal({ ...OF_NOBODY, kind: 1, expiryMs: Date.now() + 25_000, body: Uint8Array.from(body) });
+}
+
+/** One that `kv` takes: writes `value` under `key`; models reject it for a key of 255 bytes. */
+export function settingOf(key: string, value: string): Uint8Array {
+  const body = encodePair(Buffer.from(key), Buffer.from(value));
+  return encodeProposal({ ...OF_NOBODY, kind: SET_KIND, expiryMs: Date.now() + 25_000, body });
 }
