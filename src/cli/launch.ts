@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from './exit.ts';
+import type { RetentionOptions } from './retention.ts';
 
 /**
  * Of the runtime that a validator runs on. What a block brings lives for some rounds: in the default nurseries of 1 MB it is copied
@@ -29,6 +30,8 @@ export interface NodeLaunch {
   readonly advertise?: string;
   /** How far its clock is off. */
   readonly clockOffsetMs?: number;
+  /** What it keeps of the past. */
+  readonly history?: RetentionOptions;
   /** Its log holds no phases: somebody else shows them. */
   readonly quiet?: boolean;
   /** On top of the environment of this process. */
@@ -57,7 +60,15 @@ export function nodeArguments(launch: NodeLaunch): string[] {
     ...launch.models.flatMap((model) => ['--model', model]),
     ...(launch.advertise === undefined ? [] : ['--advertise', launch.advertise]),
     ...(launch.clockOffsetMs === undefined ? [] : [`--clock-offset-ms=${launch.clockOffsetMs}`]),
+    ...retentionArguments(launch.history ?? {}),
     ...(launch.quiet === true ? ['--quiet'] : []),
+  ];
+}
+
+function retentionArguments({ retain, snapshotEvery }: RetentionOptions): string[] {
+  return [
+    ...(retain === undefined ? [] : ['--retain', String(retain)]),
+    ...(snapshotEvery === undefined ? [] : ['--snapshot-every', String(snapshotEvery)]),
   ];
 }
 

@@ -19,10 +19,11 @@ import { loadKernels } from '../wasm/load.ts';
 import { EXIT, type ExitCode, UsageError } from './exit.ts';
 import { shippedModel } from './launch.ts';
 import { collect, endpoint, integer, offsetMs } from './options.ts';
+import { addRetention, historyOf, type RetentionOptions } from './retention.ts';
 import { PHASE_TOPICS, PhasePrinter } from './ui/phases.ts';
 import { Terminal } from './ui/terminal.ts';
 
-interface NodeCommandOptions {
+interface NodeCommandOptions extends RetentionOptions {
   readonly node: number;
   readonly port: number;
   readonly host: string;
@@ -39,8 +40,7 @@ interface NodeCommandOptions {
 const HOST = '127.0.0.1';
 
 export function addNodeCommand(program: Command): void {
-  program
-    .command('node')
+  addRetention(program.command('node'))
     .description('run a validator of the development network: loopback only, keys known to everybody')
     .requiredOption('--node <n>', 'which validator, from 1', integer('node', 1, MAX_DEVNET_VALIDATORS))
     .requiredOption('--port <port>', 'port to listen at', integer('port', 1, 65_535))
@@ -79,6 +79,7 @@ async function runNode(options: NodeCommandOptions): Promise<ExitCode> {
     const what = `There is no node ${options.node} in a network of ${options.validators}: raise --validators, the same for every node, or say that it is --joining.`;
     throw new UsageError('NODE_INDEX', what, { node: options.node, validators: options.validators });
   }
+  const history = historyOf(options);
   const terminal = new Terminal(process.stdout, process.env);
   const genesis = devnetGenesis(options.validators);
   const committee = committeeOf(loadKernels(), genesis);
@@ -99,6 +100,7 @@ async function runNode(options: NodeCommandOptions): Promise<ExitCode> {
       peers: options.peer,
       ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
       ...(options.clockOffsetMs === undefined ? {} : { clockOffsetMs: options.clockOffsetMs }),
+      history,
       agent,
     });
     return await serve(terminal, node, options.node, options.quiet === true);

@@ -13,6 +13,7 @@ import { loadKernels } from '../wasm/load.ts';
 import { UsageError } from './exit.ts';
 import { freePorts, launchNode, type NodeLaunch, shippedModel } from './launch.ts';
 import { integer } from './options.ts';
+import { addRetention, historyOf, type RetentionOptions } from './retention.ts';
 import { NodeProcess, type ProcessState } from './testnet-processes.ts';
 import { table } from './ui/table.ts';
 import { Terminal } from './ui/terminal.ts';
@@ -24,6 +25,13 @@ const POLL_MS = 200;
 /** What `init` fixes. */
 interface Layout {
   readonly ports: readonly number[];
+  /** What every node keeps of the past. */
+  readonly history?: RetentionOptions;
+}
+
+interface InitOptions extends RetentionOptions {
+  readonly validators: number;
+  readonly force?: boolean;
 }
 
 interface Member {
@@ -53,19 +61,15 @@ export function addTestnetCommand(program: Command): void {
   ] as const;
   const terminal = new Terminal(process.stdout, process.env);
 
-  testnet
-    .command('init')
-    .description('fix size and ports; refuses while there is one')
+  addRetention(testnet.command('init'))
+    .description('fix size, ports and what is kept; refuses while there is one')
     .option(...validators)
     .option('--force', 'throw away the one that is there')
-    .action((options: { validators: number; force?: boolean }) =>
-      init(terminal, options.validators, options.force === true),
-    );
-  testnet
-    .command('start', { isDefault: true })
+    .action((options: InitOptions) => init(terminal, options));
+  addRetention(testnet.command('start', { isDefault: true }))
     .description('start every node that does not run, after init if there was none')
     .option(...validators)
-    .action((options: { validators: number }) => start(terminal, options.validators));
+    .action((options: InitOptions) => start(terminal, options));
   testnet
     .command('stop')
     .description('end every node')
@@ -100,7 +104,9 @@ function addSignalCommand(
     });
 }
 
-async function init(terminal: Terminal, validators: number, force: boolean): Promise<void> {
+async function init(terminal: Terminal, options: InitOptions): Promise<void> {
+  const { validators, force = false } = options;
+  const history = historyOf(options);
   if (existsSync(FOLDER)) {
     if (!force)
       throw new UsageError(
@@ -111,7 +117,7 @@ async function init(terminal: Terminal, validators: number, force: boolean): Pro
     rmSync(FOLDER, { recursive: true });
   }
   mkdirSync(FOLDER, { recursive: true });
-  const layout: Layout = { ports: await freePorts(validators) };
+  const layout: Layout = { ports: await freePorts(validators), history };
   writeFileSync(layoutFile(), `${JSON.stringify(layout, null, 2)}\n`);
   writeFileSync(join(FOLDER, 'genesis.json'), `${JSON.stringify(devnetGenesis(validators), null, 2)}\n`);
   terminal.line(
@@ -119,8 +125,8 @@ async function init(terminal: Terminal, validators: number, force: boolean): Pro
   );
 }
 
-async function start(terminal: Terminal, validators: number): Promise<void> {
-  if (!existsSync(layoutFile())) await init(terminal, validators, false);
+async function start(terminal: Terminal, options: InitOptions): Promise<void> {
+  if (!existsSync(layoutFile())) await init(terminal, options);
   const all = members();
   for (const { launch, process: running } of all) {
     if (running.state !== 'stopped') continue;
@@ -202,7 +208,7 @@ async function askStatus({ endpoint }: Member, validators: number): Promise<Node
 
 /** Throws `TESTNET_MISSING`, `TESTNET_LAYOUT`. */
 function members(): Member[] {
-  const { ports } = readLayout();
+  const { ports, history = {} } = readLayout();
   const endpoints = ports.map((port) => `localhost:${port}`);
   return ports.map((port, i) => {
     const node = i + 1;
@@ -210,7 +216,7 @@ function members(): Member[] {
     const home = resolve(FOLDER, `node-${node}`);
     const log = join(FOLDER, `node-${node}.log`);
     const peers = endpoints.filter((_, other) => other !== i);
-    const launch = { node, validators: ports.length, port, peers, models: [shippedModel(node)], home, log };
+    const launch = { node, validators: ports.length, port, peers, models: [shippedModel(node)], home, log, history };
     return { launch, process: new NodeProcess(join(FOLDER, `node-${node}.pid`), home), endpoint: endpoints[i]! };
   });
 }
