@@ -21,6 +21,7 @@ const { values: options } = parseArgs({
     soak: { type: 'string' },
     /** For profiles: `--filter "opaque n=4" --orders 2000x10,4000x20` instead of the rising load. */
     orders: { type: 'string' },
+    validators: { type: 'string', default: '4,7,10' },
   },
 });
 
@@ -42,7 +43,7 @@ const WARM: Step = { perSecond: 60, seconds: 8 };
 const KEPT_UP = 0.9;
 
 const rows: Row[] = [];
-if (options.soak === undefined) for (const validators of options.quick ? [4] : [4, 7, 10]) await measureAll(validators);
+if (options.soak === undefined) for (const validators of committees()) await measureAll(validators);
 else await soak(Number(options.soak));
 const report = { machine: thisMachine(), runtime: { node: process.version }, rows };
 const page = markdown();
@@ -50,6 +51,10 @@ console.log(`\n${page}`);
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
 if (options.markdown !== undefined) writeFileSync(options.markdown, page);
 if (options.svg !== undefined) writeFileSync(options.svg, chart(rows));
+
+function committees(): number[] {
+  return options.quick ? [4] : options.validators.split(',').map(Number);
+}
 
 async function measureAll(validators: number): Promise<void> {
   for (const workload of WORKLOADS) {
