@@ -60,9 +60,9 @@ export const SIMULATED_MUTANTS: readonly SimulatedMutant[] = [
   // Pace and loss
   {
     name: 'says nothing again',
-    file: 'core/core.ts',
-    from: "if (last) this.#out.send('all', { kind: 'block', bytes: last.bytes });\n    this.#service.askAround();",
-    to: 'void last;',
+    file: 'core/repetition.ts',
+    from: 'service.tellAll(nowMs);',
+    to: 'void service;',
     scenario: 'outage',
   },
   { ...known('answers every block'), scenario: 'turns' },

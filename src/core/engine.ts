@@ -109,7 +109,6 @@ export class Engine {
       peers: this.#peers,
       service: this.#service,
       pacemaker: this.#pacemaker,
-      out,
       epoch: committee.epoch,
     });
     this.#lapse = new Lapse(this.#chain, this.#mempool, out);
@@ -304,7 +303,7 @@ export class Engine {
     if (dag.isFull) this.#intake.refuse(peer, 'DAG_FULL', 'no more blocks are held until a leader is committed');
     const admission = dag.admit(block);
     if (admission.suspended && !this.#service.takesRange)
-      this.#fetcher.want(dag.missingParentsOf(block), author, peer, this.#nowMs);
+      this.#fetcher.want(dag.missingParentsOf(block), author, peer, this.#nowMs, this.#pacemaker.roundMs);
     this.#admitted(admission);
   }
 
@@ -370,9 +369,7 @@ export class Engine {
     const emit = this.#service.takesRange ? undefined : this.#proposer?.emit(this.#nowMs, need);
     const wakes = [
       emit ?? Number.POSITIVE_INFINITY,
-      this.#chain.halted
-        ? Number.POSITIVE_INFINITY
-        : this.#repetition.look(this.#nowMs, need, this.#proposer?.signed ?? null),
+      this.#chain.halted ? Number.POSITIVE_INFINITY : this.#repetition.look(this.#nowMs, need),
       this.#lapse.look(this.#nowMs, need),
       this.#fetch(),
       this.#service.deadlineMs,
@@ -393,7 +390,8 @@ export class Engine {
 
   #fetch(): number {
     if (this.#service.takesRange) return Number.POSITIVE_INFINITY;
-    const { requests, nextAtMs } = this.#fetcher.due(this.#nowMs, this.#peers.up(), this.#local.leaderTimeoutMs);
+    const retryMs = Math.max(this.#local.leaderTimeoutMs, 2 * this.#pacemaker.roundMs);
+    const { requests, nextAtMs } = this.#fetcher.due(this.#nowMs, this.#peers.up(), retryMs);
     for (const { peer, refs } of requests) this.#out.send(peer, { kind: 'fetchBlocks', refs });
     return nextAtMs;
   }

@@ -39,6 +39,7 @@ export class Fetcher {
   /** What the waiting room was like when it was last looked through, and when it may be next. */
   #seenChanges = -1;
   #refillAtMs = Number.NEGATIVE_INFINITY;
+  #delayMs = FETCH_DELAY_MS;
 
   constructor(dag: Dag, validators: number) {
     this.#dag = dag;
@@ -46,8 +47,12 @@ export class Fetcher {
     this.#share = Math.max(1, Math.floor(MAX_FETCHES_IN_FLIGHT / validators));
   }
 
-  /** `from` sent a block of `account` that now waits for these parents. They may still arrive by themselves. */
-  want(refs: Iterable<Ref>, account: number, from: AuthorIndex, nowMs: number): void {
+  /**
+   * `from` sent a block of `account` that now waits for these parents. They may still arrive by themselves for FETCH_DELAY_MS, or
+   * half of what a round takes: what two say of one round comes that far apart where everybody is busy.
+   */
+  want(refs: Iterable<Ref>, account: number, from: AuthorIndex, nowMs: number, roundMs = 0): void {
+    this.#delayMs = Math.max(FETCH_DELAY_MS, Math.trunc(roundMs / 2));
     for (const ref of refs) {
       const known = this.#wanted.get(refKey(ref));
       if (known?.askAtMs === Number.POSITIVE_INFINITY) restart(known, nowMs);
@@ -64,7 +69,7 @@ export class Fetcher {
       if (known) this.#takeOver(known, account, nowMs);
       else {
         const accounts = new Set([account]);
-        this.#wanted.set(key, { ref, account, accounts, from, askAtMs: nowMs + FETCH_DELAY_MS, tries: 0 });
+        this.#wanted.set(key, { ref, account, accounts, from, askAtMs: nowMs + this.#delayMs, tries: 0 });
         this.#inFlight[account]! += 1;
       }
     }

@@ -7,6 +7,9 @@ import type { Dag } from './dag.ts';
 import { LEADER_ACTIVE_ROUNDS, MAX_TIMEOUT_FACTOR } from './limits.ts';
 import type { LocalParameters } from './options.ts';
 
+/** How many rounds weigh in the average of what one takes. */
+const ROUNDS_AVERAGED = 8;
+
 /** What the rest of the core says when the pacemaker asks. */
 export interface Situation {
   readonly round: number;
@@ -36,6 +39,9 @@ export class Pacemaker {
   /** Per author: the newest round in which it was waited for in vain; 0: none. */
   readonly #missedRound: number[];
   #lastCreatedMs = Number.NEGATIVE_INFINITY;
+  #roundMs = 0;
+  /** There was no need since the last own block. */
+  #wasIdle = true;
   #timeoutPercent = 100;
 
   constructor(dag: Dag, committee: Committee, schedule: LeaderSchedule, local: LocalParameters) {
@@ -55,7 +61,17 @@ export class Pacemaker {
     this.#timeoutPercent = 100;
   }
 
+  /** How long own rounds took lately, from one to the next without a pause. Milliseconds; 0 before the first. */
+  get roundMs(): number {
+    return this.#roundMs;
+  }
+
   created(nowMs: number): void {
+    if (!this.#wasIdle) {
+      const tookMs = Math.min(nowMs - this.#lastCreatedMs, this.#local.leaderTimeoutMs * MAX_TIMEOUT_FACTOR);
+      this.#roundMs += Math.trunc((tookMs - this.#roundMs) / ROUNDS_AVERAGED);
+    }
+    this.#wasIdle = false;
     this.#lastCreatedMs = nowMs;
     this.#ready = null;
     this.#grace = null;
@@ -68,6 +84,7 @@ export class Pacemaker {
 
   advise(nowMs: number, situation: Situation): Advice {
     const { round, need, jumping } = situation;
+    if (!need) this.#wasIdle = true;
     const reason = need || this.#dag.highestRound >= round;
     if (!reason || !this.#dag.hasQuorumAt(round - 1) || !(jumping || this.#hasOwn(round - 1))) {
       this.#ready = null;

@@ -2,7 +2,7 @@
  * The proposer: this validator as an author. In which round its next block is, what it stands on, and that nothing is
  * ever signed which the last-signed record does not name.
  */
-import { refKey, signBlock } from './block.ts';
+import { signBlock } from './block.ts';
 import { equalBytes } from './bytes.ts';
 import type { Chain } from './chain.ts';
 import type { SignedRecord } from './io.ts';
@@ -35,7 +35,6 @@ export class Proposer {
   #started = false;
   #sealing: Block | null = null;
   #newest: Ref | null = null;
-  #signed: SignedBlock | null = null;
   /** The one exception to own rounds: once per start or commit sync, which was then. */
   #mayJump = true;
   #sinceMs = 0;
@@ -52,11 +51,6 @@ export class Proposer {
   get round(): number {
     return this.#parts.photon.record.round;
   }
-  /** The newest own block with its signature: sent again when messages were lost. */
-  get signed(): SignedBlock | null {
-    return this.#signed;
-  }
-
   /** What must be durable before the newest own block may be signed; null when nothing may be. */
   get record(): SignedRecord | null {
     return this.#started ? this.#parts.photon.record : null;
@@ -113,12 +107,10 @@ export class Proposer {
   }
 
   #standOn(own: Ref): void {
-    const { photon, pacemaker, chain } = this.#parts;
+    const { photon, pacemaker } = this.#parts;
     if (own.round <= photon.last.round) return;
     photon.resume(photon.record, own);
     pacemaker.ownRoundIs(own.round);
-    const block = chain.dag.get(refKey(own))?.block as Block | undefined;
-    this.#signed = (block as SignedBlock | undefined) ?? this.#signed;
   }
 
   #seal(block: Block): void {
@@ -133,10 +125,9 @@ export class Proposer {
     this.#sealing = null;
     // It is signed, and the record durable: a restart that finds nothing wrong sends it.
     if (!this.#maySign || this.#parts.chain.halted) return undefined;
-    this.#signed = signBlock(block, signature);
     this.#parts.photon.sealed(block);
     this.#parts.pacemaker.ownRoundIs(block.ref.round);
-    return this.#signed;
+    return signBlock(block, signature);
   }
 
   /** Builds the own next block if there is a reason and it is time; returns when to look again. */

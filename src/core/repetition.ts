@@ -1,21 +1,22 @@
 import type { Chain } from './chain.ts';
-import type { Outbox } from './outbox.ts';
 import type { Pacemaker } from './pacemaker.ts';
 import type { PeerTable } from './peers.ts';
 import type { PeerService } from './service.ts';
-import type { SignedBlock } from './types.ts';
 
 export interface RepetitionParts {
   readonly chain: Chain;
   readonly peers: PeerTable;
   readonly service: PeerService;
   readonly pacemaker: Pacemaker;
-  readonly out: Outbox;
   /** Of the committee. */
   readonly epoch: number;
 }
 
-/** Messages get lost: whoever waits for one for a leader timeout says the last word again and asks the others for theirs. */
+/**
+ * Messages get lost: whoever waits for one for a leader timeout tells everybody where it is. A peer that lacks the own last block asks
+ * for it, and one that is further says so. Nothing is sent twice where nothing was lost but time: on one session messages keep
+ * their order.
+ */
 export class Repetition {
   readonly #parts: RepetitionParts;
   /** When something of the own was last sent. */
@@ -31,9 +32,9 @@ export class Repetition {
     this.#lastSentMs = nowMs;
   }
 
-  /** `last`: the own last block. Returns when to look again. */
-  look(nowMs: number, need: boolean, last: SignedBlock | null): number {
-    const { service, pacemaker, out } = this.#parts;
+  /** Returns when to look again. */
+  look(nowMs: number, need: boolean): number {
+    const { service, pacemaker } = this.#parts;
     if (!need && !this.#isBehind()) {
       this.#reasonSinceMs = null;
       return Number.POSITIVE_INFINITY;
@@ -43,8 +44,7 @@ export class Repetition {
     if (nowMs < dueMs) return dueMs;
     this.#lastSentMs = nowMs;
     pacemaker.backOff();
-    if (last) out.send('all', { kind: 'block', bytes: last.bytes });
-    service.askAround(nowMs);
+    service.tellAll(nowMs);
     return nowMs + pacemaker.timeoutMs;
   }
 

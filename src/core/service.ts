@@ -42,8 +42,8 @@ export class PeerService {
   #toldMissing = 0;
   /** How often the blocks of the range at hand were asked for in vain. */
   #late = 0;
-  /** Peers asked for rounds so far: they take turns. */
-  #asks = 0;
+  /** How often everybody was told where this node is: whom it asks takes turns with it. */
+  #turns = 0;
   /** The range that is being executed; the next one begins when it is done. */
   #adoptedIndex = 0;
   #adopting = false;
@@ -153,7 +153,7 @@ export class PeerService {
     if (last.round > chain.dag.gcRound && !chain.dag.holds(refKey(last))) {
       out.send(peer, { kind: 'fetchBlocks', refs: [last] });
     }
-    if (status.highestRound > chain.dag.highestRound) this.askRounds(peer);
+    if (status.highestRound > chain.dag.highestRound && this.#isInTurn(peer)) this.#askRounds(peer);
     // Who is behind may have missed, or been too far behind to use, what was said before. Of two only one can be.
     const { executedIndex } = chain.horizon;
     const isLevel = status.index === executedIndex;
@@ -166,21 +166,27 @@ export class PeerService {
    * Asks for blocks of the rounds above the highest that a quorum of blocks is held of. What is missing below it is asked
    * for by its refs; and the own round may be so far below that nobody has it at hand.
    */
-  askRounds(to: AuthorIndex): void {
+  #askRounds(to: AuthorIndex): void {
     const { chain, out, committee } = this.#parts;
     const fromRound = (chain.dag.highestQuorumRound() + 1) as Round;
     out.send(to, { kind: 'fetchRounds', epoch: committee.epoch, fromRound });
   }
 
-  /** The same of the next few connected peers: each may answer with many blocks, and the next time others are asked. */
-  askAround(nowMs: number): void {
-    const { peers, door, committee } = this.#parts;
-    const up = peers.up();
-    for (let i = 0; i < Math.min(MAX_ROUND_ASKS, up.length); i++) {
-      const peer = up[this.#asks++ % up.length] as AuthorIndex;
-      if (peers.epochOf(peer) > committee.epoch) door.ask(nowMs, peer);
-      else this.askRounds(peer);
-    }
+  /** Of those that say that they are further, a few are asked for rounds at a time: each may answer with many blocks. */
+  #isInTurn(peer: AuthorIndex): boolean {
+    const up = this.#parts.peers.up();
+    const position = up.indexOf(peer);
+    const first = (this.#turns * MAX_ROUND_ASKS) % up.length;
+    return position >= 0 && (position - first + up.length) % up.length < MAX_ROUND_ASKS;
+  }
+
+  /** Messages may have been lost: whoever lacks the own last block asks for it, and whoever is further says so. */
+  tellAll(nowMs: number): void {
+    const { peers, door, out, committee } = this.#parts;
+    this.#turns += 1;
+    out.send('all', this.introduction);
+    const later = peers.up().filter((peer) => peers.epochOf(peer) > committee.epoch);
+    if (later.length > 0) door.ask(nowMs, later[this.#turns % later.length] as AuthorIndex);
   }
 
   #sendBlocks(peer: AuthorIndex, refs: readonly Ref[]): void {

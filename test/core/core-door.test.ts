@@ -79,7 +79,7 @@ describe('at the door', () => {
     }
     expect(core.core.status().suspended).toBe(0);
     core.pass(TIMEOUT_MS);
-    expect(core.sent('fetchRounds').length).toBeGreaterThan(0);
+    expect(core.sent('status').filter(({ to }) => to === 'all')).toHaveLength(1);
     core.deliver(
       makeBlock(kernels, committee, far - 1, 3, {
         parents: ownFirst(

@@ -194,7 +194,7 @@ describe('a restart', () => {
     expect(core.seal().ref.round).toBe(GC_DEPTH_ROUNDS + 22);
   });
 
-  test('sends the last own block again', () => {
+  test('tells of the last own block again, and sends it to whoever lacks it', () => {
     const core = driver();
     core.feed({ type: 'reload', blocks: full.slice(0, 2).flat() });
     core.start(recordOf(own(2)));
@@ -204,7 +204,9 @@ describe('a restart', () => {
     submit(core);
     core.pass(2 * TIMEOUT_MS);
     expect(core.all('seal')).toHaveLength(1);
-    expect(core.sent('block')[0]?.message.bytes).toEqual(own(2).bytes);
+    expect(core.sent('status').find(({ to }) => to === 'all')?.message.last).toEqual(own(2).ref);
+    core.tell(1, { kind: 'fetchBlocks', refs: [own(2).ref] });
+    expect(core.sent('blockReply')[0]?.message.bytes).toEqual(own(2).bytes);
   });
 
   test('takes blocks in any order, and a third one of a slot where others need it', () => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { Committee } from '../../src/core/committee.ts';
 import { GC_DEPTH_ROUNDS, MAX_ROUND_ASKS } from '../../src/core/limits.ts';
-import type { CommitDigest, CommitIndex, IdentifiedProposal, Ref, Round, SignedBlock } from '../../src/core/types.ts';
+import type { Message } from '../../src/core/messages.ts';
+import type { CommitDigest, CommitIndex, IdentifiedProposal, Ref, SignedBlock } from '../../src/core/types.ts';
 import { makeBlock, makeCommittee, makeFullRounds, ownFirst } from '../support/chain.ts';
 import { committee, driver, kernels, soon, submit, Table, TIMEOUT_MS } from '../support/core-bench.ts';
 
@@ -31,11 +33,11 @@ describe('without a reason', () => {
     const [before, seals] = [core.outputs.length, core.all('seal').length];
     submit(core, 1, core.nowMs + 30_000);
     expect(core.all('seal')).toHaveLength(seals + 1);
-    const asked = () => core.sent('fetchRounds', core.outputs.slice(before)).length;
+    const told = () => core.sent('status', core.outputs.slice(before)).map(({ to }) => to);
     core.pass(TIMEOUT_MS - 1);
-    expect(asked()).toBe(0);
+    expect(told()).toEqual([]);
     core.pass(2);
-    expect(asked()).toBe(3);
+    expect(told()).toEqual(['all']);
   });
 
   test.each([1, 2, 3])('a committee of %i decides, certifies and falls silent', (validators) => {
@@ -75,21 +77,31 @@ describe('without a reason', () => {
   });
 });
 
+function statusOf({ chainId }: Committee, last: Ref): Message {
+  const [index, digest] = [0 as CommitIndex, chainId as CommitDigest];
+  return { kind: 'status', epoch: 0, index, digest, highestRound: last.round, last };
+}
+
 describe('when messages may have been lost', () => {
-  test('the last own block is sent again and peers are asked, at the pace of a growing timeout', () => {
+  test('everybody is told of the last own block, at the pace of a growing timeout, and who lacks it gets it', () => {
     const core = driver();
     core.start();
     core.connect(1, 2, 3);
     submit(core);
     const own = core.seal();
+    const told = () => core.sent('status').filter(({ to }) => to === 'all');
+    expect(told()).toHaveLength(0);
     core.pass(TIMEOUT_MS);
-    const again = core.sent('block').slice(1);
-    expect(again.map(({ to }) => to)).toEqual(['all']);
-    expect(core.sent('fetchRounds').map(({ to }) => to)).toEqual([1, 2, 3]);
+    expect(told()[0]?.message.last).toEqual(own.ref);
     core.pass(1.5 * TIMEOUT_MS);
-    expect(core.sent('block')).toHaveLength(3);
+    expect(told()).toHaveLength(2);
     core.pass(1.5 * TIMEOUT_MS);
-    expect(core.sent('block')).toHaveLength(3);
+    expect(told()).toHaveLength(2);
+    core.tell(2, { kind: 'fetchBlocks', refs: [own.ref] });
+    expect(core.sent('blockReply').map(({ to, message }) => [to, message.bytes])).toEqual([
+      [2, core.sent('block')[0]?.message.bytes],
+    ]);
+    expect(core.sent('block')).toHaveLength(1);
     expect(core.all('seal')).toHaveLength(1);
     expect(own.ref.round).toBe(1);
   });
@@ -100,10 +112,16 @@ describe('when messages may have been lost', () => {
     core.start();
     core.connect(1, 2, 3, 4, 5, 6);
     submit(core, 1, soon(seven));
-    core.seal();
+    const [first] = makeFullRounds(kernels, seven, 1) as [SignedBlock[]];
+    const allAnswer = () => {
+      for (const peer of [1, 2, 3, 4, 5, 6]) core.tell(peer, statusOf(seven, first[peer]!.ref));
+    };
     core.pass(TIMEOUT_MS);
+    allAnswer();
     expect(core.sent('fetchRounds')).toHaveLength(MAX_ROUND_ASKS);
     core.pass(2 * TIMEOUT_MS);
+    allAnswer();
+    expect(core.sent('fetchRounds')).toHaveLength(2 * MAX_ROUND_ASKS);
     expect(new Set(core.sent('fetchRounds').map(({ to }) => to)).size).toBe(6);
   });
 
@@ -113,20 +131,11 @@ describe('when messages may have been lost', () => {
     core.connect(1, 2, 3);
     const [first] = makeFullRounds(kernels, committee, 1) as [SignedBlock[]];
     const before = core.outputs.length;
-    for (const peer of [1, 2]) {
-      core.tell(peer, {
-        kind: 'status',
-        epoch: 0,
-        index: 0 as CommitIndex,
-        digest: committee.chainId as CommitDigest,
-        highestRound: 1 as Round,
-        last: first[peer]!.ref,
-      });
-    }
+    for (const peer of [1, 2]) core.tell(peer, statusOf(committee, first[peer]!.ref));
     expect(core.sent('fetchBlocks', core.outputs.slice(before)).map(({ to }) => to)).toEqual([1, 2]);
     expect(core.sent('fetchRounds', core.outputs.slice(before)).map(({ to }) => to)).toEqual([1, 2]);
     core.pass(TIMEOUT_MS);
-    expect(core.sent('fetchRounds').length).toBeGreaterThan(2);
+    expect(core.sent('status').filter(({ to }) => to === 'all')).toHaveLength(1);
     for (const author of [1, 2, 3]) core.deliver(first[author]!);
     core.seal();
     expect(core.wakeAtMs).toBe(Number.POSITIVE_INFINITY);
