@@ -1,15 +1,18 @@
 /**
  * Shows that the tests can fail: breaks one rule at a time in a copy of the sources and runs the tests that must notice.
  *
- *   node scripts/mutants.ts [TEXT]     only mutants whose file or name contains TEXT
+ *   node scripts/mutants.ts [TEXT]     only mutants whose file, name or tests contain TEXT
  *
  * Prints one line per mutant; exits with 1 when one survives, or when a mutant no longer fits the source.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { CORE_MUTANTS } from './mutants/core.ts';
+import { EPOCH_MUTANTS } from './mutants/epochs.ts';
 import { PIPELINE_MUTANTS } from './mutants/pipeline.ts';
 import { type Breakage, ROOT, withBreakage, withCopy } from './mutants/tree.ts';
+
+const MUTANTS = [...CORE_MUTANTS, ...PIPELINE_MUTANTS, ...EPOCH_MUTANTS];
 
 export interface Mutant extends Breakage {
   /** Test files under test/, without their ending: at least one of them must fail. */
@@ -30,7 +33,9 @@ function testsPass(copy: string, tests: readonly string[]): boolean {
 
 function main(): void {
   const wanted = process.argv[2] ?? '';
-  const mutants = [...CORE_MUTANTS, ...PIPELINE_MUTANTS].filter(({ file, name }) => `${file} ${name}`.includes(wanted));
+  const mutants = MUTANTS.filter(({ file, name, tests }) =>
+    [file, name, ...tests].some((text) => text.includes(wanted)),
+  );
   let killed = 0;
   withCopy((copy) => {
     const all = [...new Set(mutants.flatMap(({ tests }) => tests))];

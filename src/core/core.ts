@@ -88,6 +88,7 @@ class EpochCore implements Core {
       out: this.#out,
       memory: this.#memory,
       mempool: this.#mempool,
+      mayJump: !this.#started,
       firstToken,
     });
   }

@@ -115,9 +115,8 @@ export class Engine {
     this.#proposer = self === null ? null : this.#newProposer(options, self);
   }
 
-  #newProposer({ kernels, committee, modelId }: EngineOptions, self: AuthorIndex): Proposer {
-    const wave = this.#wave;
-    const mempool = this.#mempool;
+  #newProposer({ kernels, committee, modelId, mayJump }: EngineOptions, self: AuthorIndex): Proposer {
+    const [wave, mempool] = [this.#wave, this.#mempool];
     const { dag, horizon } = this.#chain;
     return new Proposer({
       photon: new Photon({ kernels, committee, self, modelId, dag, wave, horizon, mempool }),
@@ -128,6 +127,7 @@ export class Engine {
       peers: this.#peers,
       out: this.#out,
       local: this.#local,
+      mayJump,
     });
   }
 

@@ -51,6 +51,8 @@ export interface EngineOptions extends Pick<CoreOptions, 'kernels' | 'keysOf' | 
   /** Both outlive the epoch. */
   readonly memory: Memory;
   readonly mempool: Mempool;
+  /** The node starts here: it may skip own rounds once. One that goes over from the epoch before begins with the first. */
+  readonly mayJump: boolean;
   /** Signature checks are numbered from here on: answers to the engine before are of smaller numbers. */
   readonly firstToken: number;
 }

@@ -26,6 +26,7 @@ export interface ProposerParts {
   readonly peers: PeerTable;
   readonly out: Outbox;
   readonly local: LocalParameters;
+  readonly mayJump: boolean;
 }
 
 export class Proposer {
@@ -36,11 +37,12 @@ export class Proposer {
   #sealing: Block | null = null;
   #newest: Ref | null = null;
   /** The one exception to own rounds: once per start or commit sync, which was then. */
-  #mayJump = true;
+  #mayJump: boolean;
   #sinceMs = 0;
 
   constructor(parts: ProposerParts) {
     this.#parts = parts;
+    this.#mayJump = parts.mayJump;
   }
 
   /** What the own next block stands on: the newest own one that is held, or the own genesis ref. */
@@ -159,7 +161,7 @@ export class Proposer {
     const { photon, peers, local } = this.#parts;
     const { dag } = this.#parts.chain;
     const next = photon.record.round + 1;
-    const isLeftBehind = photon.record.round > 0 && photon.record.round <= dag.gcRound;
+    const isLeftBehind = dag.gcRound > 0 && photon.record.round <= dag.gcRound;
     if (!this.#mayJump && !isLeftBehind) return { round: next, jumping: false, waitUntilMs: 0 };
     const round = Math.max(next, dag.highestQuorumRound());
     // The others are further than the DAG shows: what is missing is on its way, and the jump is only one.

@@ -48,7 +48,9 @@ describe('evidence of an equivocation', () => {
     expect(await refused({ first, second: first })).toBe('EVIDENCE_SAME');
     expect(await refused({ first: second, second: first })).toBe('EVIDENCE_SAME');
     expect(await refused(evidenceOf(kernels, one, await signed(3, 2)))).toBe('EVIDENCE_AUTHOR');
-    expect(await refused(evidenceOf(kernels, one, await signed(4, 1)))).toBe('EVIDENCE_ROUND');
+    const later = evidenceOf(kernels, one, await signed(4, 1));
+    expect(await refused(later)).toBe('EVIDENCE_ROUND');
+    expect(await refused({ first: later.second, second: later.first })).toBe('EVIDENCE_ROUND');
     const forged = makeBlock(kernels, committee, 3, 1, { timestampMs: 9 });
     const signature = await identities[2]!.signing.sign(forged.ref.digest, HEADER_CONTEXT);
     expect(await refused(evidenceOf(kernels, one, signBlock(forged, signature)))).toBe('EVIDENCE_SIGNATURE');
