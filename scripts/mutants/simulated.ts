@@ -1,5 +1,6 @@
 /** Breakages that the simulator must notice, each with the scenario that is about it. */
 import { CORE_MUTANTS } from './core.ts';
+import { EPOCH_MUTANTS } from './epochs.ts';
 import { PIPELINE_MUTANTS } from './pipeline.ts';
 import type { Breakage } from './tree.ts';
 
@@ -67,11 +68,23 @@ export const SIMULATED_MUTANTS: readonly SimulatedMutant[] = [
   },
   { ...known('answers every block'), scenario: 'turns' },
   { ...known('what fell out of the DAG is lost'), scenario: 'turns' },
+  { ...known('waits again for whom it waited for in vain'), scenario: 'silence' },
+  // Epochs
+  { ...known('what is open outlives its epoch'), scenario: 'epoch' },
+  { ...known('a new epoch allows to skip rounds'), scenario: 'epoch' },
+  // The past
+  {
+    name: 'a commit less than is to be kept',
+    file: 'node/pruner.ts',
+    from: 'store.lastCommitIndex - retain + 1',
+    to: 'store.lastCommitIndex - retain + 2',
+    scenario: 'pruned',
+  },
 ];
 
 /** A mutant of the other lists. Throws when it is in neither. */
 function known(name: string): Breakage {
-  const found = [...CORE_MUTANTS, ...PIPELINE_MUTANTS].find((mutant) => mutant.name === name);
+  const found = [...CORE_MUTANTS, ...PIPELINE_MUTANTS, ...EPOCH_MUTANTS].find((mutant) => mutant.name === name);
   if (!found) throw new Error(`there is no mutant '${name}'`);
   const { file, from, to } = found;
   return { name, file, from, to };

@@ -1,5 +1,13 @@
 /** Ed25519 (RFC 8032) and X25519 (RFC 7748) keys from 32-byte seeds, through OpenSSL. */
-import { createPrivateKey, createPublicKey, diffieHellman, type KeyObject, sign, verify } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto';
 import { PqError } from '../errors.ts';
 import { importRaw, KeyCache } from './key-cache.ts';
 
@@ -60,6 +68,20 @@ export function ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signat
 export function x25519KeyPair(seed: Uint8Array): X25519KeyPair {
   const key = privateKey(seed, 'x25519');
   return { publicKey: rawPublic(key), agree: (peer) => agree(key, peer) };
+}
+
+/** True when somebody can agree with this key on a secret. On the calling thread (0.1 ms). */
+export function isX25519Key(publicKey: Uint8Array): boolean {
+  const key = importRaw(publicKey, 'x25519');
+  if (key === undefined) return false;
+  try {
+    return diffieHellman({ privateKey: generateKeyPairSync('x25519').privateKey, publicKey: key }).some(
+      (byte) => byte !== 0,
+    );
+  } catch {
+    // OpenSSL refuses an all-zero result itself.
+    return false;
+  }
 }
 
 function agree(key: KeyObject, peer: Uint8Array): Promise<Uint8Array | undefined> {

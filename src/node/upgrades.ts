@@ -1,9 +1,9 @@
 /** Upgrades as a node sees them: what no application has to know of. */
-import { randomBytes } from 'node:crypto';
 import type { UpgradeData } from '../agent/proposals.ts';
 import { toHex } from '../core/bytes.ts';
 import type { Committee } from '../core/committee.ts';
 import { PARAMETER_NAMES } from '../core/genesis.ts';
+import { MAX_NEW_KEYS } from '../core/limits.ts';
 import type { IdentifiedProposal, Proposal } from '../core/types.ts';
 import {
   applyUpgrade,
@@ -14,9 +14,9 @@ import {
   UPGRADE_CONTEXT,
   type Upgrade,
 } from '../core/upgrade.ts';
-import { x25519KeyPair } from '../crypto/curves.ts';
+import { isX25519Key } from '../crypto/curves.ts';
 import { type Identity, publicIdentity } from '../crypto/identity.ts';
-import { verify } from '../crypto/verify.ts';
+import { kernelCheck, verify } from '../crypto/verify.ts';
 import { isPqError, PqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
 import type { NodeApplication } from './application.ts';
@@ -28,10 +28,12 @@ export function isUpgrade({ proposal }: Pick<IdentifiedProposal, 'proposal'>): b
 
 /** `application` for everything but upgrades, which are not its business: it sees none, and answers for none. */
 export function withUpgrades(kernels: Kernels, application: NodeApplication): NodeApplication {
+  const verifies = kernelCheck(kernels, MAX_NEW_KEYS) ?? verify;
   return {
     keysOf: application.keysOf,
     checksAtOnce: application.checksAtOnce,
-    check: (proposal) => (isUpgrade(proposal) ? checkUpgrade(kernels, proposal) : application.check(proposal)),
+    check: (proposal) =>
+      isUpgrade(proposal) ? checkUpgrade(kernels, proposal, verifies) : application.check(proposal),
     describe: (proposal) => (isUpgrade(proposal) ? describeUpgrade(proposal) : application.describe(proposal)),
     summary: (proposal) => (isUpgrade(proposal) ? describeUpgrade(proposal).value : application.summary(proposal)),
     snapshot: () => application.snapshot(),
@@ -60,18 +62,22 @@ function executeOthers(
  * What is wrong with an upgrade whatever the committee: its form, a consent that its owner did not give (`UPGRADE_CONSENT`), a
  * key that no session can be made with (`UPGRADE_GATE_KEY`). A validator votes against such a proposal. Null: nothing.
  */
-export async function checkUpgrade(kernels: Kernels, { proposal }: IdentifiedProposal): Promise<PqError | null> {
+export async function checkUpgrade(
+  kernels: Kernels,
+  { proposal }: IdentifiedProposal,
+  verifies: (...check: Parameters<typeof verify>) => boolean | Promise<boolean> = verify,
+): Promise<PqError | null> {
   const upgrade = readOr(proposal);
   if (upgrade instanceof PqError) return upgrade;
   for (const { publicKey, digest, signature } of consentsOf(kernels, upgrade)) {
-    if (await verify(publicKey, digest, UPGRADE_CONTEXT, signature)) continue;
+    if (await verifies(publicKey, digest, UPGRADE_CONTEXT, signature)) continue;
     return new PqError(
       'UPGRADE_CONSENT',
       'The owner of a new key has not signed for its place: ask for the consent anew.',
     );
   }
   for (const { gateKey } of [...upgrade.joins, ...upgrade.rotations]) {
-    if ((await x25519KeyPair(randomBytes(32)).agree(gateKey)) !== undefined) continue;
+    if (isX25519Key(gateKey)) continue;
     return new PqError('UPGRADE_GATE_KEY', 'A gate key is no X25519 key that anybody can use: make new keys.');
   }
   return null;

@@ -10,6 +10,7 @@ import { type DecidedProposal, NO_COMMIT } from '../node/client-protocol.ts';
 import type { Follower } from '../node/followers.ts';
 import type { Invariants } from './invariants.ts';
 import { BAD_ORIGIN, GOOD_ORIGIN } from './models.ts';
+import type { Retention } from './retention.ts';
 import type { SimValidator } from './validator.ts';
 import type { SimWorld } from './world.ts';
 
@@ -29,13 +30,15 @@ interface Submission {
 export class Clients {
   readonly #world: SimWorld;
   readonly #invariants: Invariants;
+  readonly #retention: Retention;
   readonly #submissions: Submission[] = [];
   #nonce = 0;
   #refused = 0;
 
-  constructor(world: SimWorld, invariants: Invariants) {
+  constructor(world: SimWorld, invariants: Invariants, retention: Retention) {
     this.#world = world;
     this.#invariants = invariants;
+    this.#retention = retention;
   }
 
   get acknowledged(): number {
@@ -217,6 +220,10 @@ export class Clients {
       if (told && (told.index !== answer.index || told.decision !== said)) {
         this.#invariants.fail('SIM_TOLD_OTHERWISE', { validator: validator.index, told, index: answer.index, said });
       }
+      return;
+    }
+    if (told && this.#retention.mayForget(validator.index, told.index, validator.heldCommits)) {
+      submission.acknowledged = false;
       return;
     }
     if (told) return this.#invariants.fail('SIM_FORGOTTEN', { validator: validator.index, told });

@@ -1,8 +1,10 @@
 /** The links between simulated validators: sessions that come and go, and messages that are late, lost, doubled or overtake. */
+
+import { toHex } from '../core/bytes.ts';
 import { PqError } from '../errors.ts';
 import { MESSAGE_BYTES_MAX } from '../qzmq/constants.ts';
 import { Counters as TransportCounters } from '../qzmq/counters.ts';
-import type { MessageKind, Transport, TransportHandlers } from '../qzmq/transport.ts';
+import type { CommitteeChange, MessageKind, Transport, TransportHandlers } from '../qzmq/transport.ts';
 import type { Life } from './life.ts';
 import type { SimWorld } from './world.ts';
 
@@ -19,6 +21,11 @@ interface Seat {
   readonly life: Life;
   readonly handlers: TransportHandlers;
   readonly counters: TransportCounters;
+  /** How it numbers the others. */
+  readonly numbers: Map<number, number>;
+  readonly byNumber: Map<number, number>;
+  /** Whom it may have sessions with now. */
+  known: ReadonlySet<number>;
 }
 
 /** How much longer a message takes on its way, in milliseconds. */
@@ -31,6 +38,7 @@ export type Hold = (bytes: Uint8Array) => boolean;
 export class SimNetwork {
   readonly #world: SimWorld;
   readonly #seats: (Seat | null)[];
+  readonly #seatByKey = new Map<string, number>();
   /** Who has a session with whom, by pair; the number names the session. */
   readonly #sessions = new Map<number, number>();
   /** The session that each side of a link was told of last and not told the end of. */
@@ -47,14 +55,38 @@ export class SimNetwork {
 
   constructor(world: SimWorld) {
     this.#world = world;
-    this.#seats = new Array(world.committee.size).fill(null);
+    this.#seats = new Array(world.seats.length).fill(null);
+    for (const [seat, { publicKey }] of world.seats.entries()) this.#seatByKey.set(toHex(publicKey), seat);
   }
 
   /** A process is there: sessions with everybody it can reach follow. */
-  attach(index: number, life: Life, handlers: TransportHandlers): Transport {
-    const seat: Seat = { life, handlers, counters: new TransportCounters() };
+  attach(index: number, life: Life, handlers: TransportHandlers, committee: CommitteeChange): Transport {
+    const counters = new TransportCounters();
+    const seat: Seat = { life, handlers, counters, numbers: new Map(), byNumber: new Map(), known: new Set() };
     this.#seats[index] = seat;
+    this.#learn(seat, committee);
     return this.#transport(index, seat);
+  }
+
+  /** A number names one process for ever; who is a member now may have a session. */
+  #learn(seat: Seat, { members }: CommitteeChange): void {
+    const known = new Set<number>();
+    for (const { index: number, publicKey } of members) {
+      const other = this.#seatByKey.get(toHex(publicKey))!;
+      seat.numbers.set(other, number);
+      seat.byNumber.set(number, other);
+      known.add(other);
+    }
+    seat.known = known;
+  }
+
+  /** With those who are new to it sessions follow; with those who are gone they end. */
+  #setCommittee(index: number, seat: Seat, committee: CommitteeChange): void {
+    this.#learn(seat, committee);
+    for (const other of this.#others(index)) {
+      if (seat.known.has(other)) this.#open(index, other);
+      else this.#close(index, other);
+    }
   }
 
   /** Dials everybody that `index` has no session with. */
@@ -145,36 +177,35 @@ export class SimNetwork {
       return;
     }
     seat.counters.bytesIn += bytes.length;
-    seat.life.do(() => seat.handlers.onMessage(from, bytes, 'consensus'));
+    seat.life.do(() => seat.handlers.onMessage(seat.numbers.get(from)!, bytes, 'consensus'));
   }
 
   #transport(index: number, seat: Seat): Transport {
-    const send = (peer: number, bytes: Uint8Array): 'ok' | 'gone' => {
+    const sendTo = (other: number, bytes: Uint8Array): 'ok' | 'gone' => {
       if (bytes.length > MESSAGE_BYTES_MAX) {
         throw new PqError('QZMQ_MESSAGE_SIZE', 'A message is larger than the transport takes.', { size: bytes.length });
       }
-      if (seat.life.ended || !this.#sessions.has(this.#pair(index, peer))) return 'gone';
+      if (seat.life.ended || !this.#sessions.has(this.#pair(index, other))) return 'gone';
       seat.counters.bytesOut += bytes.length;
-      for (const said of this.#twists.get(index)?.(peer, bytes) ?? [bytes]) this.transmit(index, peer, said);
+      for (const said of this.#twists.get(index)?.(other, bytes) ?? [bytes]) this.transmit(index, other, said);
       return 'ok';
     };
-    const peers = (): number[] => this.#others(index).filter((other) => this.#sessions.has(this.#pair(index, other)));
+    const met = (): number[] => this.#others(index).filter((other) => this.#sessions.has(this.#pair(index, other)));
     return {
       address: `v${index}`,
       connect: () => undefined,
       connectAddress: () => undefined,
-      send,
+      send: (peer, bytes) => sendTo(seat.byNumber.get(peer) ?? index, bytes),
       broadcast: (bytes: Uint8Array, _kind?: MessageKind) => {
         let sent = 0;
-        for (const peer of peers()) if (send(peer, bytes) === 'ok') sent += 1;
+        for (const other of met()) if (sendTo(other, bytes) === 'ok') sent += 1;
         return sent;
       },
       sendClient: () => 'gone',
       closeClient: () => undefined,
-      // Everybody here has a session with everybody, whatever each believes in: the core refuses what is of another epoch.
-      setCommittee: async () => undefined,
+      setCommittee: async (committee) => this.#setCommittee(index, seat, committee),
       get peers() {
-        return peers();
+        return met().map((other) => seat.numbers.get(other)!);
       },
       stats: () => seat.counters.snapshot(),
       close: async () => this.detach(index, true),
@@ -184,10 +215,11 @@ export class SimNetwork {
   #open(a: number, b: number): void {
     const [seatA, seatB] = [this.#seats[a], this.#seats[b]];
     const pair = this.#pair(a, b);
-    if (!seatA || !seatB || this.#isCut(a, b)) return;
+    if (!seatA?.known.has(b) || !seatB?.known.has(a) || this.#isCut(a, b)) return;
     this.#world.clock.after(this.#world.streams.network.between(...HANDSHAKE_MS), () => {
       const areSame = this.#seats[a] === seatA && this.#seats[b] === seatB;
-      if (!areSame || this.#sessions.has(pair) || this.#isCut(a, b)) return;
+      const isMutual = seatA.known.has(b) && seatB.known.has(a);
+      if (!areSame || !isMutual || this.#sessions.has(pair) || this.#isCut(a, b)) return;
       this.#opened += 1;
       this.#sessions.set(pair, this.#opened);
       this.#tellUp(a, b, seatA);
@@ -196,14 +228,15 @@ export class SimNetwork {
   }
 
   /** A new session is the end of the one before it, for whoever has not noticed yet. */
-  #tellUp(own: number, other: number, { life, handlers }: Seat): void {
+  #tellUp(own: number, other: number, { life, handlers, numbers }: Seat): void {
+    const number = numbers.get(other)!;
     const link = this.#link(own, other);
     const isDoubted = this.#believed.has(link);
     this.#believed.set(link, this.#opened);
     this.#lastArrivalMs.delete(link);
     life.do(() => {
-      if (isDoubted) handlers.onPeerDown(other);
-      handlers.onPeerUp(other, true);
+      if (isDoubted) handlers.onPeerDown(number);
+      handlers.onPeerUp(number, true);
     });
   }
 
@@ -221,7 +254,7 @@ export class SimNetwork {
         const seat = this.#seats[own];
         if (!seat || this.#believed.get(link) !== session) return;
         this.#believed.delete(link);
-        seat.life.do(() => seat.handlers.onPeerDown(other));
+        seat.life.do(() => seat.handlers.onPeerDown(seat.numbers.get(other)!));
       });
     }
   }

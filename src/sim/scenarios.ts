@@ -6,6 +6,7 @@ import { BEHAVIOURS, type Behaviour } from './byzantine.ts';
 import type { SeededRandom } from './random.ts';
 import { CALM, type FaultSettings, type NetworkSettings, type Settings } from './settings.ts';
 import type { Stage } from './stage.ts';
+import type { SimValidator } from './validator.ts';
 
 export interface Scenario {
   /** One line for people. */
@@ -246,6 +247,54 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
           { parameters: { ...DEFAULT_PARAMETERS, leadersPerRound: 3 } },
         ]);
         stage.at(1_500, () => stage.upgrade(second));
+      },
+    }),
+  },
+  join: {
+    about:
+      'a newcomer joins, and another one takes the place of a validator that lost its disk or goes; some keep little of the past',
+    settings: (random) => {
+      const keepsLittle = random.chance(0.5);
+      return {
+        ...CALM,
+        newcomers: 2,
+        hostileMs: 3_000,
+        settleMs: 60_000,
+        leadersPerRound: random.pick([1, 2, 4]),
+        ...(keepsLittle ? { history: { retain: 30, snapshotEvery: 10 }, archives: 1 } : {}),
+        script: (stage) => {
+          const [joiner, successor] = [stage.validators[4]!, stage.validators[5]!];
+          const victim = stage.validators[1 + stage.random.below(3)]!;
+          const start = (newcomer: SimValidator): void => {
+            stage.at(stage.elapsedMs + stage.random.below(800), () => stage.start(newcomer));
+          };
+          stage.every(50, () => stage.submit());
+          stage.at(300, () => stage.join(joiner));
+          stage.at(500, () => start(joiner));
+          if (stage.random.chance(0.6)) stage.at(1_200, () => stage.loseDisk(victim, 'all', 100));
+          stage.at(1_500, () => stage.rotate(victim, successor));
+          stage.at(1_800, () => start(successor));
+          const unlucky = stage.random.pick([0, 4, 5]);
+          stage.at(2_600, () => stage.crash(stage.validators[unlucky]!, stage.random.pick(['kill', 'power']), 300));
+        },
+      };
+    },
+  },
+  pruned: {
+    about:
+      'little of the past is kept, but by one; validators die and go on from snapshots, and one sleeps until only that one can help it',
+    settings: (random) => ({
+      ...CALM,
+      ...committee(random),
+      hostileMs: 3_000,
+      settleMs: 60_000,
+      history: { retain: random.pick([10, 30, 60]), snapshotEvery: random.pick([4, 10, 25]) },
+      archives: 1,
+      faults: { ...CALM.faults, crashes: 3, restarts: 2, lastMs: [20, 200] },
+      script: (stage) => {
+        stage.every(40, () => stage.submit());
+        const sleeper = stage.validators[1 + stage.random.below(stage.validators.length - 1)]!;
+        stage.at(200, () => stage.crash(sleeper, stage.random.pick(['kill', 'power']), 2_300));
       },
     }),
   },

@@ -1,4 +1,5 @@
 import type { LocalParameters } from '../core/options.ts';
+import type { HistoryOptions } from '../node/history.ts';
 import type { Behaviour } from './byzantine.ts';
 import type { Stage } from './stage.ts';
 
@@ -29,6 +30,11 @@ export interface Settings {
   /** Clocks are off by up to this, either way. */
   readonly skewMs: number;
   readonly local: Partial<LocalParameters>;
+  /** Processes whose keys are in no committee of genesis. They are started by the script, or when the network is timely. */
+  readonly newcomers: number;
+  /** What each of them keeps of the past, but for the first so many: these keep all of it. */
+  readonly history: HistoryOptions;
+  readonly archives: number;
   /** What Byzantine validators do, one entry each: the last ones of the committee. At most f of the stake. */
   readonly byzantine: readonly (readonly Behaviour[])[];
   /** What happens besides: exact faults at exact times. */
@@ -105,6 +111,10 @@ export const CALM: Settings = {
   signMs: [0.3, 1],
   skewMs: 0,
   local: {},
+  newcomers: 0,
+  // Few commits from one snapshot to the next, so that most restarts go on from one.
+  history: { retain: 'all', snapshotEvery: 20 },
+  archives: 0,
   byzantine: [],
   promptMs: null,
 };

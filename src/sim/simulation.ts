@@ -3,6 +3,7 @@
  * must always hold (`invariants.ts`); at the end, that everything was decided, that everybody knows, and that it is quiet.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { equalBytes } from '../core/bytes.ts';
 import { leaderSchedule } from '../core/committee.ts';
 import type { CoreEvent } from '../core/events.ts';
 import { createApplication } from '../node/applications.ts';
@@ -12,6 +13,7 @@ import { Clients } from './clients.ts';
 import { Invariants } from './invariants.ts';
 import { SimNetwork } from './network.ts';
 import type { SimReport } from './report.ts';
+import { Retention } from './retention.ts';
 import type { Settings } from './settings.ts';
 import { SigningRules } from './signing-rules.ts';
 import { Stage } from './stage.ts';
@@ -50,9 +52,12 @@ export class Simulation implements Watcher {
   readonly #network: SimNetwork;
   readonly #clients: Clients;
   readonly #signing: SigningRules;
+  readonly #retention: Retention;
   readonly #stage: Stage;
   readonly #adversaries = new Map<number, Adversary>();
   readonly #work = new Set<Promise<void>>();
+  /** Those that signed. */
+  readonly #newcomers = new Set<number>();
 
   constructor(options: SimulationOptions) {
     const { kernels, seed, settings, note } = options;
@@ -62,9 +67,10 @@ export class Simulation implements Watcher {
     this.invariants = new Invariants(world, createApplication(world.genesis, world.kernels).keysOf);
     this.#signing = new SigningRules(world, this.invariants);
     this.#network = new SimNetwork(world);
-    this.#clients = new Clients(world, this.invariants);
+    this.#retention = new Retention(world, this.invariants);
+    this.#clients = new Clients(world, this.invariants, this.#retention);
     const first = settings.validators - settings.byzantine.length;
-    this.validators = world.committee.validators.map(({ index }) => {
+    this.validators = world.seats.map((_, index) => {
       const lies = settings.byzantine[index - first]?.includes('votes') ?? false;
       return new SimValidator({ world, network: this.#network, watcher: this, index, lies });
     });
@@ -87,7 +93,7 @@ export class Simulation implements Watcher {
   /** Runs all of it. Throws `SIM_…` when something does not hold. */
   async run(): Promise<SimReport> {
     const { hostileMs, settleMs } = this.world.settings;
-    for (const validator of this.validators) this.#wait(validator.start());
+    for (const { index } of this.world.committee.validators) this.#wait(this.validators[index]!.start());
     this.#stage.schedule();
     this.#scheduleJunk();
     await this.#runUntil(hostileMs);
@@ -120,7 +126,8 @@ export class Simulation implements Watcher {
     if (adversary) return adversary.observed(event);
     const { counters } = this.world;
     if (event.type === 'equivocation') counters.equivocations += 1;
-    if (event.type === 'refused') counters.refused += 1;
+    if (event.type === 'refused') counters[event.code === 'HISTORY_PRUNED' ? 'pruned' : 'refused'] += 1;
+    if (event.type === 'emitted' && validator >= this.world.settings.validators) this.#newcomers.add(validator);
     if (event.type === 'synced') counters.synced += 1;
     if (event.type === 'accepted') counters.blocks += 1;
     this.#options.observe?.(validator, event, this.world.elapsedMs);
@@ -146,8 +153,7 @@ export class Simulation implements Watcher {
   #corrupt(index: number, behaviours: Settings['byzantine'][number]): void {
     const { world } = this;
     const { leaders } = leaderSchedule(world.kernels, world.committee);
-    const validator = this.validators[index]!;
-    const adversary = new Adversary(world, validator.index, behaviours, leaders);
+    const adversary = new Adversary(world, world.committee.validators[index]!.index, behaviours, leaders);
     this.#adversaries.set(index, adversary);
     this.#network.twist(
       index,
@@ -189,9 +195,15 @@ export class Simulation implements Watcher {
 
   #behind(): unknown[] {
     const last = this.invariants.decisiveIndex;
-    return this.honest
+    return this.#followers()
       .map(({ index, node }) => ({ index, status: node?.status() }))
       .filter(({ status }) => !status || status.commitIndex < last || status.certifiedIndex < last);
+  }
+
+  /** Whoever members of the newest committee talk to: an epoch after it left, nobody tells a validator anything more. */
+  #followers(): SimValidator[] {
+    const keys = this.invariants.neighbours.flatMap(({ validators }) => validators.map(({ publicKey }) => publicKey));
+    return this.honest.filter(({ index }) => keys.some((key) => equalBytes(key, this.world.seats[index]!.publicKey)));
   }
 
   #checkDone(): void {
@@ -201,6 +213,7 @@ export class Simulation implements Watcher {
     }
     if (behind.length > 0) this.invariants.fail('SIM_BEHIND', { last: this.invariants.decisiveIndex, behind });
     this.#clients.checkLapsed();
+    for (const { index, heldCommits } of this.#followers()) this.#retention.checkKept(index, heldCommits);
     const expired = this.invariants.decided.filter(({ decision }) => decision === 'EXPIRED').length;
     if (this.world.settings.promptMs !== null && expired > 0) this.invariants.fail('SIM_EXPIRED', { expired });
     this.invariants.raise();
@@ -247,7 +260,11 @@ export class Simulation implements Watcher {
       digest: this.invariants.lastDigest,
       acknowledged: this.#clients.acknowledged,
       decisions,
-      counters: { ...this.world.counters, epochs: this.invariants.committee.epoch },
+      counters: {
+        ...this.world.counters,
+        epochs: this.invariants.committee.epoch,
+        newcomers: this.#newcomers.size,
+      },
       virtualMs: this.world.elapsedMs,
     };
   }

@@ -1,9 +1,18 @@
 /** Where a run's faults happen: those at random times that the settings count, and exact ones that a script asks for. */
-import { emptyUpgrade, type Upgrade } from '../core/upgrade.ts';
+import { equalBytes } from '../core/bytes.ts';
+import {
+  consentDigest,
+  emptyUpgrade,
+  type Join,
+  type Rotation,
+  UPGRADE_CONTEXT,
+  type Upgrade,
+} from '../core/upgrade.ts';
 import type { Clients } from './clients.ts';
 import type { Invariants } from './invariants.ts';
 import type { Lag, SimNetwork } from './network.ts';
 import type { SeededRandom } from './random.ts';
+import { cheapSignature } from './signatures.ts';
 import type { SimValidator } from './validator.ts';
 import { type SimWorld, START_MS } from './world.ts';
 
@@ -60,8 +69,30 @@ export class Stage {
     const { clients, invariants } = this.#parts;
     const { committee } = invariants;
     const members = this.honest.filter(({ node }) => node?.status().validator !== null);
-    this.#parts.world.note(`${JSON.stringify(change)} is proposed to end epoch ${committee.epoch}`);
+    this.#parts.world.note(`${describe(change)} is proposed to end epoch ${committee.epoch}`);
     clients.submitUpgrade(this.random.pick(members), { ...emptyUpgrade(committee), ...change });
+  }
+
+  /** Somebody new is proposed for the committee. Who starts it is not said by that. */
+  join({ index }: SimValidator): void {
+    const place = { name: `v${index}`, stake: 1, ...this.#parts.world.seats[index]! };
+    this.upgrade({ joins: [{ ...place, consent: this.#consent(place) }] });
+  }
+
+  /** The place of one validator is proposed for the keys of another process; nothing, when it has none. */
+  rotate({ index: old }: SimValidator, { index }: SimValidator): void {
+    const { seats } = this.#parts.world;
+    const { validators } = this.#parts.invariants.committee;
+    const author = validators.findIndex(({ publicKey }) => equalBytes(publicKey, seats[old]!.publicKey));
+    if (author < 0) return;
+    const place = { author, ...seats[index]! };
+    this.upgrade({ rotations: [{ ...place, consent: this.#consent(place) }] });
+  }
+
+  #consent(change: Omit<Join, 'consent'> | Omit<Rotation, 'consent'>): Uint8Array {
+    const { kernels } = this.#parts.world;
+    const digest = consentDigest(kernels, this.#parts.invariants.committee, change);
+    return cheapSignature(kernels, change.publicKey, digest, UPGRADE_CONTEXT);
   }
 
   /** The process dies, and starts again later unless something else starts it before. */
@@ -159,4 +190,9 @@ export class Stage {
     });
     settings.script?.(this);
   }
+}
+
+/** For people: keys are long. */
+function describe(change: Partial<Upgrade>): string {
+  return JSON.stringify(change, (_, value: unknown) => (value instanceof Uint8Array ? '…' : value));
 }

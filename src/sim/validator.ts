@@ -1,7 +1,6 @@
 /** One validator of a simulation: a whole running node on a simulated disk, clock, network and models. */
 import { HEADER_CONTEXT } from '../core/block.ts';
 import type { CoreEvent } from '../core/events.ts';
-import type { AuthorIndex } from '../core/types.ts';
 import { createApplication } from '../node/applications.ts';
 import type { LogLine } from '../node/log.ts';
 import type { Node } from '../node/node.ts';
@@ -13,9 +12,6 @@ import type { SimNetwork } from './network.ts';
 import { cheapSignature } from './signatures.ts';
 import { SimSnapshots } from './snapshots.ts';
 import type { SimWorld } from './world.ts';
-
-/** Commits from one snapshot to the next: few, so that most restarts go on from one. */
-const SNAPSHOT_EVERY = 20;
 
 /** What is told of a validator to whoever checks it. */
 export interface Watcher {
@@ -31,13 +27,14 @@ export interface ValidatorParts {
   readonly world: SimWorld;
   readonly network: SimNetwork;
   readonly watcher: Watcher;
-  readonly index: AuthorIndex;
+  /** Its place among all processes; that of a validator of genesis in the committee, too. */
+  readonly index: number;
   /** Its models say the opposite of what they find. */
   readonly lies: boolean;
 }
 
 export class SimValidator {
-  readonly index: AuthorIndex;
+  readonly index: number;
   readonly disk: SimDisk;
   readonly #parts: ValidatorParts;
   readonly #snapshots = new SimSnapshots();
@@ -71,6 +68,12 @@ export class SimValidator {
     return this.#life;
   }
 
+  /** The commits that its disk holds; none: the last is 0. */
+  get heldCommits(): { readonly first: number; readonly last: number } {
+    const { firstCommitIndex, lastCommitIndex } = this.disk.openStore(this.#life);
+    return { first: firstCommitIndex, last: lastCommitIndex };
+  }
+
   /** Starts from what is on the disk, as `startNode` does. */
   async start(): Promise<void> {
     const { world, network, index, watcher, lies } = this.#parts;
@@ -88,7 +91,7 @@ export class SimValidator {
       application: createApplication(world.genesis, world.kernels),
       local: world.settings.local,
       snapshots: this.#snapshots,
-      history: { retain: 'all', snapshotEvery: SNAPSHOT_EVERY },
+      history: index < world.settings.archives ? { ...world.settings.history, retain: 'all' } : world.settings.history,
       log: (line) => this.#logged(life, line),
       observe: (event) => {
         if (!life.ended) watcher.observed(index, event);
@@ -97,7 +100,7 @@ export class SimValidator {
     await node.recover();
     this.#node = node;
     void node.exited.then((code) => this.#exited(life, code));
-    node.attach(network.attach(index, life, node.handlers));
+    node.attach(network.attach(index, life, node.handlers, node.committee));
     network.connect(index);
     watcher.started(this);
   }
@@ -130,7 +133,7 @@ export class SimValidator {
 
   #signer(life: Life) {
     const { world, watcher, index } = this.#parts;
-    const { publicKey } = world.committee.validators[index]!;
+    const { publicKey } = world.seats[index]!;
     const sign = async (message: Uint8Array): Promise<Uint8Array> => {
       await watcher.signing(this, message);
       const { promise, resolve } = Promise.withResolvers<Uint8Array>();
@@ -141,9 +144,12 @@ export class SimValidator {
     return { publicKey, sign };
   }
 
-  #logged(life: Life, { level, code, message }: LogLine): void {
+  #logged(life: Life, { level, code, message, data }: LogLine): void {
+    const { counters, note } = this.#parts.world;
+    if (code === 'PRUNED') counters.prunings += 1;
+    if (code === 'RECOVERED' && data?.snapshot !== 0) counters.snapshotStarts += 1;
     if (life.ended || level !== 'error') return;
-    this.#parts.world.note(`v${this.index} says ${code}: ${message}`);
+    note(`v${this.index} says ${code}: ${message}`);
     if (!this.#onDiskFailure) this.#parts.watcher.failed(this.index, code, message);
   }
 

@@ -4,6 +4,7 @@ import type { AccountSigner } from '../app/payments-client.ts';
 import { toHex, utf8 } from '../core/bytes.ts';
 import { type Committee, committeeOf } from '../core/committee.ts';
 import { DEFAULT_PARAMETERS, type Genesis, parseGenesis } from '../core/genesis.ts';
+import type { Keys } from '../core/members.ts';
 import type { Kernels } from '../wasm/kernels.ts';
 import { VirtualClock } from './clock.ts';
 import { SeededRandom } from './random.ts';
@@ -45,6 +46,12 @@ export interface Counters {
   refused: number;
   /** Ranges of commits that nodes far behind took over. */
   synced: number;
+  /** Starts from a snapshot; removals of old history; answers that something was removed. */
+  snapshotStarts: number;
+  prunings: number;
+  pruned: number;
+  /** Newcomers that signed something. */
+  newcomers: number;
   /** Epochs that ended. */
   epochs: number;
 }
@@ -76,6 +83,10 @@ function zeroCounters(): Counters {
     equivocations: 0,
     refused: 0,
     synced: 0,
+    snapshotStarts: 0,
+    prunings: 0,
+    pruned: 0,
+    newcomers: 0,
     epochs: 0,
   };
 }
@@ -87,6 +98,8 @@ export class SimWorld {
   readonly genesis: Genesis;
   readonly committee: Committee;
   readonly accounts: readonly AccountSigner[];
+  /** Keys of every process: the validators of genesis, and behind them the newcomers. */
+  readonly seats: readonly Keys[];
   readonly counters: Counters = zeroCounters();
   /** One generator per source of chance: what one of them draws does not move the others. */
   readonly streams: Readonly<Record<'network' | 'disk' | 'faults' | 'clients' | 'models' | 'byzantine', SeededRandom>>;
@@ -112,6 +125,7 @@ export class SimWorld {
     this.accounts = Array.from({ length: ACCOUNTS }, (_, i) =>
       cheapSigner(kernels, publicKeyOf(kernels, `account ${i}`)),
     );
+    this.seats = Array.from({ length: settings.validators + settings.newcomers }, (_, i) => seatKeys(kernels, i));
     this.genesis = this.#makeGenesis(seed);
     this.committee = committeeOf(kernels, this.genesis);
   }
@@ -135,7 +149,7 @@ export class SimWorld {
   }
 
   #makeGenesis(seed: number): Genesis {
-    const { settings, kernels } = this;
+    const { settings } = this;
     return parseGenesis({
       version: 1,
       chainName: `simulated ${seed}`,
@@ -143,9 +157,9 @@ export class SimWorld {
       validators: Array.from({ length: settings.validators }, (_, i) => ({
         name: `v${i}`,
         stake: settings.stakes?.[i] ?? 1,
-        publicKey: toHex(publicKeyOf(kernels, `validator ${i}`)),
-        ed25519Key: toHex(kernels.sha3_256(utf8(`ed25519 ${i}`))),
-        gateKey: toHex(kernels.sha3_256(utf8(`gate ${i}`))),
+        publicKey: toHex(this.seats[i]!.publicKey),
+        ed25519Key: toHex(this.seats[i]!.ed25519Key),
+        gateKey: toHex(this.seats[i]!.gateKey),
       })),
       parameters: {
         ...DEFAULT_PARAMETERS,
@@ -158,4 +172,12 @@ export class SimWorld {
       },
     });
   }
+}
+
+function seatKeys(kernels: Kernels, index: number): Keys {
+  return {
+    publicKey: publicKeyOf(kernels, `validator ${index}`),
+    ed25519Key: kernels.sha3_256(utf8(`ed25519 ${index}`)),
+    gateKey: kernels.sha3_256(utf8(`gate ${index}`)),
+  };
 }

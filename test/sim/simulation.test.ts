@@ -43,6 +43,8 @@ describe('what a scenario is for happens in it', () => {
     ['equivocate', ['equivocations']],
     ['outage', ['outages', 'lost']],
     ['epoch', ['epochs', 'crashes']],
+    ['join', ['newcomers', 'epochs', 'crashes', 'snapshotStarts']],
+    ['pruned', ['prunings', 'pruned', 'snapshotStarts', 'synced']],
   ] as const)('%s: %j', async (name, counters) => {
     const seen = new Map<string, number>();
     for (let seed = 1; seed <= 6 && counters.some((each) => !seen.get(each)); seed++) {

@@ -23,7 +23,11 @@ const NAMES: Readonly<Partial<Record<CounterName, string>>> = {
   equivocations: 'equivocations seen',
   refused: 'messages refused',
   synced: 'ranges of commits taken over',
+  snapshotStarts: 'starts from a snapshot',
+  prunings: 'removals of old history',
+  pruned: 'answers that it is removed',
   epochs: 'epochs that ended',
+  newcomers: 'newcomers that signed',
 };
 const HEADER = ['scenario', 'runs', 'proposals', 'approved', 'rejected', 'conflict', 'expired', 'commits', 'blocks'];
 
