@@ -1,11 +1,15 @@
 /** `pq committee`: who decides, what leads there from genesis, and proposals that change it. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Committee } from '../core/committee.ts';
+import { decodeEpochChain } from '../core/epoch-chain.ts';
+import { decodeEvidence, type Equivocation, verifyEvidence } from '../core/evidence.ts';
 import { PARAMETER_NAMES } from '../core/genesis.ts';
 import { encodeProposal } from '../core/proposal.ts';
 import { applyUpgrade, emptyUpgrade, UPGRADE_KIND, UPGRADE_VERSION, type Upgrade } from '../core/upgrade.ts';
 import { encodeUpgrade } from '../core/upgrade-codec.ts';
+import { verify } from '../crypto/verify.ts';
 import { PqError } from '../errors.ts';
 import { Client } from '../node/client.ts';
 import { linkTo } from '../node/client-link.ts';
@@ -13,7 +17,7 @@ import { devnetIdentity, MAX_DEVNET_VALIDATORS } from '../node/devnet.ts';
 import { consentTo } from '../node/upgrades.ts';
 import { loadKernels } from '../wasm/load.ts';
 import { joinOf, parametersOf, type Renewal, renewal, type StakeOf, stakeOf } from './committee-changes.ts';
-import { followEpochs } from './epochs.ts';
+import { committeesAlong, followEpochs } from './epochs.ts';
 import { EXIT, type ExitCode, UsageError } from './exit.ts';
 import { type NetworkChoice, networkOf } from './network.ts';
 import { collect, endpoint, integer } from './options.ts';
@@ -53,6 +57,14 @@ export function addCommitteeCommand(program: Command): void {
   });
   reaching(
     committee
+      .command('evidence')
+      .description('who signed two blocks of one round, as far as the node saw it; each case is checked here')
+      .option('--out <folder>', 'write each piece of evidence into a file there, for pq verify --evidence'),
+  ).action(async (options: NetworkOptions & { readonly out?: string }) => {
+    process.exitCode = await evidence(options);
+  });
+  reaching(
+    committee
       .command('propose')
       .description('propose another committee or other parameters, and follow the proposal to its certified decision')
       .option('--join <file>', 'a new validator, with its consent: pq committee consent writes it')
@@ -88,6 +100,7 @@ function reaching(command: Command): Command {
 
 interface Reached {
   readonly client: Client;
+  readonly genesis: Committee;
   /** Of the newest epoch, proven from genesis. */
   readonly committee: Committee;
   /** What proves it. */
@@ -98,7 +111,8 @@ async function reach<Result>(options: NetworkOptions, work: (reached: Reached) =
   const network = await networkOf(options);
   const client = await Client.connect({ connect: linkTo(options.endpoint, network.committee, network.later) });
   try {
-    return await work({ client, ...(await followEpochs(client, network.committee)) });
+    const genesis = network.committee;
+    return await work({ client, genesis, ...(await followEpochs(client, genesis)) });
   } finally {
     await client.close();
   }
@@ -130,6 +144,43 @@ function chain(options: NetworkOptions & { readonly out: string }): Promise<Exit
     }
     return EXIT.OK;
   });
+}
+
+/** What does not show what it claims is of a node that lies: it is refused, and the node with it. */
+function evidence(options: NetworkOptions & { readonly out?: string }): Promise<ExitCode> {
+  return reach(options, async ({ client, genesis, chain: encoded }) => {
+    const committees = [genesis, ...(await committeesAlong(genesis, decodeEpochChain(encoded)))];
+    const cases: (Equivocation & { readonly name: string; readonly file?: string })[] = [];
+    for (const bytes of await client.evidence()) {
+      const shown = decodeEvidence(bytes);
+      const committee = committees[shown.first.fields.epoch] ?? committees.at(-1)!;
+      const equivocation = await verifyEvidence(loadKernels(), committee, shown, verify);
+      const { epoch, round, author } = equivocation;
+      const { name } = committee.validators[author]!;
+      if (options.out === undefined) {
+        cases.push({ ...equivocation, name });
+        continue;
+      }
+      mkdirSync(options.out, { recursive: true });
+      const file = join(options.out, `epoch-${epoch}-validator-${author + 1}-round-${round}.evidence`);
+      writeFileSync(file, bytes);
+      cases.push({ ...equivocation, name, file });
+    }
+    printEvidence(cases, options.json === true);
+    return EXIT.OK;
+  });
+}
+
+function printEvidence(cases: readonly (Equivocation & { name: string; file?: string })[], asJson: boolean): void {
+  if (asJson) {
+    return print({ equivocations: cases.map(({ author, ...rest }) => ({ validator: author + 1, ...rest })) });
+  }
+  const terminal = new Terminal(process.stdout, process.env);
+  if (cases.length === 0) return terminal.line('this node saw nobody sign two blocks of one round');
+  const rows = cases.map(({ epoch, round, author, name, file }) => {
+    return [String(epoch), String(round), String(author + 1), harmless(name), file ?? ''];
+  });
+  for (const line of table(['epoch', 'round', 'validator', 'name', 'evidence'], rows)) terminal.line(line);
 }
 
 function propose(options: ProposeOptions): Promise<ExitCode> {

@@ -8,7 +8,7 @@ import type { Client } from '../node/client.ts';
 import { NEWEST_CERTIFICATE } from '../node/client-protocol.ts';
 import { mainFile } from './launch.ts';
 import type { Terminal } from './ui/terminal.ts';
-import { printReport, type VerifiedReport } from './verify.ts';
+import { printReport, type RefusedReport, type VerifiedReport } from './verify.ts';
 
 /**
  * Writes the certificate and the genesis document into `folder`, and runs `pq verify` on the two files. Null when there is
@@ -51,7 +51,7 @@ function readVerdict(terminal: Terminal, output: Output): VerifiedReport | null 
     terminal.line(`  ${terminal.paint('red', 'The verifier failed:')} ${(output.stderr ?? '').trim()}`);
     return null;
   }
-  const report = JSON.parse(output.stdout) as Parameters<typeof printReport>[1];
+  const report = JSON.parse(output.stdout) as VerifiedReport | RefusedReport;
   printReport(terminal, report);
   return report.verified ? report : null;
 }

@@ -4,7 +4,7 @@ import { receiptName } from '../app/application.ts';
 import { EPOCH_CHAIN_FIXED_BYTES } from '../core/epoch-chain.ts';
 import { PROOF_FIXED_BYTES } from '../core/proof.ts';
 import { isPqError, PqError } from '../errors.ts';
-import { type VerifiedCommit, type VerifiedDecision, Verifier } from '../verify/verifier.ts';
+import { type VerifiedCommit, type VerifiedDecision, type VerifiedEquivocation, Verifier } from '../verify/verifier.ts';
 import { loadKernels } from '../wasm/load.ts';
 import { MAX_CHAIN_BYTES } from './epochs.ts';
 import { EXIT, type ExitCode } from './exit.ts';
@@ -32,8 +32,12 @@ interface VerifyOptions {
   readonly genesis: string;
   readonly epochs?: string;
   readonly id?: string;
+  readonly evidence?: boolean;
   readonly json?: boolean;
 }
+
+/** What evidence shows, as `--json` prints it. */
+export type EquivocationReport = VerifiedEquivocation & { readonly verified: true };
 
 export function addVerifyCommand(program: Command): void {
   program
@@ -46,6 +50,7 @@ export function addVerifyCommand(program: Command): void {
     .requiredOption('--genesis <file>', 'genesis document of the network that you trust')
     .option('--epochs <file>', 'what leads from genesis to a later epoch: pq committee chain writes it')
     .option('--id <hex>', 'the proposal that it must be the proof of')
+    .option('--evidence', 'the file is evidence of an equivocation: pq committee evidence writes it')
     .option('--json', 'print one JSON object')
     .action(async (file: string, options: VerifyOptions) => {
       process.exitCode = await runVerify(file, options);
@@ -53,10 +58,14 @@ export function addVerifyCommand(program: Command): void {
 }
 
 /** Exit code 0: it proves its commit; 1: it does not, and why; 2: the genesis document or a file cannot be used. */
-async function runVerify(file: string, { genesis, epochs, id, json }: VerifyOptions): Promise<ExitCode> {
+async function runVerify(file: string, { genesis, epochs, id, evidence, json }: VerifyOptions): Promise<ExitCode> {
   const document = await readGenesis(genesis);
   const chain = epochs === undefined ? undefined : await readBounded(epochs, MAX_CHAIN_BYTES);
-  const report = await verifyWithGenesis(await readBounded(file, MAX_CERTIFICATE_BYTES), document, { id, chain });
+  const bytes = await readBounded(file, MAX_CERTIFICATE_BYTES);
+  const report =
+    evidence === true
+      ? await verifyEvidenceWithGenesis(bytes, document, chain)
+      : await verifyWithGenesis(bytes, document, { id, chain });
   if (json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else printReport(new Terminal(process.stdout, process.env), report);
   return report.verified ? EXIT.OK : EXIT.NEGATIVE;
@@ -78,6 +87,22 @@ export async function verifyWithGenesis(
     const asksForProof = id !== undefined || firstOffset(bytes) === PROOF_FIXED_BYTES;
     const shown = asksForProof ? await verifier.verifyProof(bytes, id) : await verifier.verifyCertificate(bytes);
     return { verified: true, ...shown, bytes: bytes.length };
+  } catch (error) {
+    if (!isPqError(error)) throw error;
+    return { verified: false, code: error.code, reason: error.message };
+  }
+}
+
+/** As {@link verifyWithGenesis}, of evidence that a validator signed two blocks of one round. */
+export async function verifyEvidenceWithGenesis(
+  file: Uint8Array,
+  genesisJson: unknown,
+  chain?: Uint8Array,
+): Promise<EquivocationReport | RefusedReport> {
+  const verifier = new Verifier(loadKernels(), genesisJson);
+  try {
+    if (chain !== undefined) await verifier.follow(requireChain(chain));
+    return { verified: true, ...(await verifier.verifyEvidence(contentOf(file))) };
   } catch (error) {
     if (!isPqError(error)) throw error;
     return { verified: false, code: error.code, reason: error.message };
@@ -125,10 +150,15 @@ function fromHexText(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(digits, 'hex'));
 }
 
-export function printReport(terminal: Terminal, report: VerifiedReport | RefusedReport): void {
+export function printReport(terminal: Terminal, report: VerifiedReport | EquivocationReport | RefusedReport): void {
   if (!report.verified) {
     terminal.line(`${terminal.paint('red', 'REFUSED')}  ${report.code}: ${harmless(report.reason)}`);
     return;
+  }
+  if ('signer' in report) {
+    const { signer, round, epoch } = report;
+    const said = `${harmless(signer.name)} signed two blocks of round ${round} in epoch ${epoch}`;
+    return terminal.line(`${terminal.paint('green', 'VERIFIED')}  ${said}`);
   }
   const names = report.signers.map((signer) => signer.name).join(', ');
   terminal.line(`${terminal.paint('green', 'VERIFIED')}  commit ${report.commit.index} is final`);

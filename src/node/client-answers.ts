@@ -1,13 +1,14 @@
 /** The node's half of the client protocol: answers and pushes, encoded by the node, read by the client. */
 import { DECISION, type DecisionName, REASON, type ReasonName } from '../core/types.ts';
 import { PqError } from '../errors.ts';
-import { type MessageReader, MessageWriter } from './client-codec.ts';
+import { MessageReader, MessageWriter } from './client-codec.ts';
 import { decodeJson, encodeParts, PartAssembler } from './client-parts.ts';
 import {
   type DecidedProposal,
   finishMessage,
   ID_BYTES,
   KIND,
+  MAX_ANSWER_EVIDENCE,
   MAX_ERROR_CODE_BYTES,
   MAX_ERROR_MESSAGE_BYTES,
   MAX_PUSH_DECISIONS,
@@ -30,6 +31,8 @@ export function encodeNodeMessage(message: NodeMessage): Uint8Array[] {
       return encodeParts(KIND.PROOF, message.requestId, message.proof);
     case 'epochs':
       return encodeParts(KIND.EPOCHS, message.requestId, message.epochs);
+    case 'evidence':
+      return encodeParts(KIND.EVIDENCE, message.requestId, packed(message.evidence));
     case 'stats':
       return encodeParts(KIND.STATS, message.requestId, json(message.stats));
     case 'status':
@@ -41,7 +44,8 @@ export function encodeNodeMessage(message: NodeMessage): Uint8Array[] {
   }
 }
 
-type ShortMessage = Exclude<NodeMessage, { kind: 'certificate' | 'proof' | 'epochs' | 'stats' | 'status' | 'event' }>;
+type LongKind = 'certificate' | 'proof' | 'epochs' | 'evidence' | 'stats' | 'status' | 'event';
+type ShortMessage = Exclude<NodeMessage, { kind: LongKind }>;
 
 function encodeShort(message: ShortMessage): Uint8Array {
   const writer = new MessageWriter();
@@ -75,7 +79,15 @@ function encodeShort(message: ShortMessage): Uint8Array {
 }
 
 /** Their messages come in parts. */
-const LONG: readonly number[] = [KIND.CERTIFICATE, KIND.PROOF, KIND.EPOCHS, KIND.STATS, KIND.STATUS, KIND.EVENT];
+const LONG: readonly number[] = [
+  KIND.CERTIFICATE,
+  KIND.PROOF,
+  KIND.EPOCHS,
+  KIND.EVIDENCE,
+  KIND.STATS,
+  KIND.STATUS,
+  KIND.EVENT,
+];
 const STATES = ['unknown', 'pending', 'decided', 'certified'] as const;
 const DECISIONS = Object.keys(DECISION) as DecisionName[];
 const REASONS = Object.keys(REASON) as ReasonName[];
@@ -140,6 +152,7 @@ function toLongMessage(kind: number, requestId: number, bytes: Uint8Array): Node
   if (kind === KIND.CERTIFICATE) return { kind: 'certificate', requestId, certificate: bytes };
   if (kind === KIND.PROOF) return { kind: 'proof', requestId, proof: bytes };
   if (kind === KIND.EPOCHS) return { kind: 'epochs', requestId, epochs: bytes };
+  if (kind === KIND.EVIDENCE) return { kind: 'evidence', requestId, evidence: unpacked(bytes) };
   const value = decodeJson(bytes);
   if (kind === KIND.STATS) return { kind: 'stats', requestId, stats: value as unknown as NodeStats };
   if (kind === KIND.STATUS) return { kind: 'status', requestId, status: value as unknown as NodeStatus };
@@ -188,6 +201,21 @@ function pick<Value>(values: readonly Value[], position: number): Value {
   if (value === undefined)
     throw new PqError('CLIENT_ENUM', 'A field holds a number that has no meaning.', { position });
   return value;
+}
+
+/** Count u16, then each with its length. Throws `CLIENT_LIMIT`. */
+function packed(pieces: readonly Uint8Array[]): Uint8Array {
+  requireAtMost(pieces.length, MAX_ANSWER_EVIDENCE);
+  const writer = new MessageWriter().u16(pieces.length);
+  for (const piece of pieces) writer.bytes(piece);
+  return writer.finish();
+}
+
+function unpacked(bytes: Uint8Array): Uint8Array[] {
+  const reader = new MessageReader(bytes);
+  const pieces = Array.from({ length: reader.count(MAX_ANSWER_EVIDENCE) }, () => reader.bytes(bytes.length));
+  reader.end();
+  return pieces;
 }
 
 function json(value: object): Uint8Array {

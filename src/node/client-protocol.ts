@@ -17,6 +17,8 @@ export const MAX_CLIENT_MESSAGE_BYTES = 60 * 1024;
 export const MAX_SUBMIT_PROPOSALS = 128;
 /** Decisions in one push. */
 export const MAX_PUSH_DECISIONS = 512;
+/** Pieces of evidence in one answer: each is 15 KB at most. */
+export const MAX_ANSWER_EVIDENCE = 64;
 export const MAX_ERROR_CODE_BYTES = 48;
 export const MAX_ERROR_MESSAGE_BYTES = 256;
 /** Meaning of index 0 in {@link QueryCertificate}: the newest one. No commit has it. */
@@ -51,6 +53,7 @@ export const KIND = {
   SUBSCRIBE: 6,
   QUERY_PROOF: 7,
   QUERY_EPOCHS: 8,
+  QUERY_EVIDENCE: 9,
   SUBMITTED: 64,
   DECIDED: 65,
   CERTIFIED: 66,
@@ -63,6 +66,7 @@ export const KIND = {
   ERROR: 73,
   PROOF: 74,
   EPOCHS: 75,
+  EVIDENCE: 76,
 } as const;
 
 /** Hands in proposals. Answered by `submitted`; the session is told of their decisions as they come. */
@@ -96,12 +100,19 @@ export interface QueryEpochs {
   readonly requestId: number;
   readonly epoch: number;
 }
+/** Asks for the evidence of equivocations that the node keeps, behind the first `from` pieces. */
+export interface QueryEvidence {
+  readonly kind: 'queryEvidence';
+  readonly requestId: number;
+  readonly from: number;
+}
 export type ClientMessage =
   | Submit
   | QueryDecision
   | QueryCertificate
   | QueryProof
   | QueryEpochs
+  | QueryEvidence
   | { readonly kind: 'queryStats' | 'queryStatus'; readonly requestId: number }
   /** Replaces the subscription of this session; no topics: no events. */
   | { readonly kind: 'subscribe'; readonly requestId: number; readonly topics: readonly Topic[] };
@@ -163,6 +174,8 @@ export type NodeMessage =
   | { readonly kind: 'proof'; readonly requestId: number; readonly proof: Uint8Array }
   /** The chain of closing certificates in its canonical encoding, as many as fit; without links when there is no later epoch. */
   | { readonly kind: 'epochs'; readonly requestId: number; readonly epochs: Uint8Array }
+  /** Pieces in their canonical encoding, in the order in which they were seen, as many as fit; none when there are no more. */
+  | { readonly kind: 'evidence'; readonly requestId: number; readonly evidence: readonly Uint8Array[] }
   | { readonly kind: 'stats'; readonly requestId: number; readonly stats: NodeStats }
   | { readonly kind: 'status'; readonly requestId: number; readonly status: NodeStatus }
   | { readonly kind: 'subscribed'; readonly requestId: number }
@@ -184,6 +197,8 @@ export function encodeClientMessage(message: ClientMessage): Uint8Array {
     writer.u8(KIND.QUERY_PROOF).u32(message.requestId).raw(message.id);
   } else if (message.kind === 'queryEpochs') {
     writer.u8(KIND.QUERY_EPOCHS).u32(message.requestId).u32(message.epoch);
+  } else if (message.kind === 'queryEvidence') {
+    writer.u8(KIND.QUERY_EVIDENCE).u32(message.requestId).u32(message.from);
   } else if (message.kind === 'queryCertificate') {
     writer.u8(KIND.QUERY_CERTIFICATE).u32(message.requestId).u64(message.index);
   } else if (message.kind === 'subscribe') {
@@ -228,6 +243,8 @@ function readClientBody(kind: number, requestId: number, reader: MessageReader):
       return { kind: 'queryProof', requestId, id: reader.raw(ID_BYTES) };
     case KIND.QUERY_EPOCHS:
       return { kind: 'queryEpochs', requestId, epoch: reader.u32() };
+    case KIND.QUERY_EVIDENCE:
+      return { kind: 'queryEvidence', requestId, from: reader.u32() };
     case KIND.QUERY_CERTIFICATE:
       return { kind: 'queryCertificate', requestId, index: reader.u64() };
     case KIND.QUERY_STATS:

@@ -7,6 +7,7 @@ import {
   type DecidedProposal,
   type DecisionAnswer,
   decodeClientMessage,
+  MAX_ANSWER_EVIDENCE,
   MAX_PUSH_DECISIONS,
   type NodeMessage,
   type NodeStatus,
@@ -16,6 +17,7 @@ import {
 } from './client-protocol.ts';
 import type { EventHub } from './event-hub.ts';
 import type { NodeStats } from './events.ts';
+import type { KeptEvidence } from './evidence-book.ts';
 import type { Follower } from './followers.ts';
 
 /** Submits of one client that are checked and logged at once; one more is refused with `CLIENT_BUSY`. */
@@ -45,6 +47,8 @@ export interface ClientBackend {
   proof(id: Uint8Array): Uint8Array;
   /** Encoded. */
   epochsFrom(epoch: number): Uint8Array;
+  /** In the order in which it was seen. */
+  evidence(): readonly Pick<KeptEvidence, 'bytes'>[];
   stats(): NodeStats;
   status(): NodeStatus;
 }
@@ -105,6 +109,10 @@ export class ClientService implements Follower {
         return this.#send({ kind: 'proof', requestId, proof: this.#backend.proof(message.id) });
       case 'queryEpochs':
         return this.#send({ kind: 'epochs', requestId, epochs: this.#backend.epochsFrom(message.epoch) });
+      case 'queryEvidence': {
+        const kept = this.#backend.evidence().slice(message.from, message.from + MAX_ANSWER_EVIDENCE);
+        return this.#send({ kind: 'evidence', requestId, evidence: kept.map(({ bytes }) => bytes) });
+      }
       case 'queryStats':
         return this.#send({ kind: 'stats', requestId, stats: this.#backend.stats() });
       case 'queryStatus':

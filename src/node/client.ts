@@ -19,6 +19,7 @@ import {
 } from './client-protocol.ts';
 import { type Asker, ClientRequests } from './client-requests.ts';
 import type { NodeEvent, NodeStats } from './events.ts';
+import { MAX_KEPT_EVIDENCE } from './evidence-book.ts';
 
 /** What a client needs of a session: QZMQ gives one (`client-link.ts`), a test any other. */
 export interface ClientLink {
@@ -119,6 +120,18 @@ export class Client {
   /** The encoded chain of closing certificates from the committee of `epoch` on, as far as one answer holds. */
   async epochs(epoch: number): Promise<Uint8Array> {
     return (await this.#ask('epochs', (requestId) => ({ kind: 'queryEpochs', requestId, epoch }))).epochs;
+  }
+
+  /** Encoded evidence of the equivocations that the node saw, whoever committed them; whether it shows any is to be checked. */
+  async evidence(): Promise<Uint8Array[]> {
+    const all: Uint8Array[] = [];
+    while (all.length < MAX_KEPT_EVIDENCE) {
+      const from = all.length;
+      const answer = await this.#ask('evidence', (requestId) => ({ kind: 'queryEvidence', requestId, from }));
+      if (answer.evidence.length === 0) break;
+      all.push(...answer.evidence);
+    }
+    return all;
   }
 
   /** What the node knows of any proposal, own or not. */
@@ -311,7 +324,7 @@ export class Client {
   }
 }
 
-type AnswerKind = 'decision' | 'certificate' | 'proof' | 'epochs' | 'stats' | 'status' | 'subscribed';
+type AnswerKind = 'decision' | 'certificate' | 'proof' | 'epochs' | 'evidence' | 'stats' | 'status' | 'subscribed';
 
 /** How many of the first entries fit one message: at least 1. */
 function batchLength(entries: readonly FollowedEntry[]): number {

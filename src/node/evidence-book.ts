@@ -14,6 +14,9 @@ export interface KeptEvidence {
   readonly bytes: Uint8Array;
 }
 
+/** Pieces that are kept: those of a whole committee over some epochs. What comes later shows nothing about the network that these do not. */
+export const MAX_KEPT_EVIDENCE = 1024;
+
 type MetaStore = Pick<Store, 'getMeta' | 'setMeta'>;
 
 /** Where the list of what is kept is kept: epoch u32, round u32, author u16 each. */
@@ -32,7 +35,9 @@ export class EvidenceBook {
   /** Two blocks of one author in one round. */
   add(one: AcceptedBlock, other: AcceptedBlock): void {
     const { epoch, round, author } = one.header;
-    if (this.#lines().some((line) => line.epoch === epoch && line.author === author)) return;
+    const lines = this.#lines();
+    if (lines.length >= MAX_KEPT_EVIDENCE) return;
+    if (lines.some((line) => line.epoch === epoch && line.author === author)) return;
     const line = Buffer.alloc(LINE_BYTES);
     line.writeUInt32LE(epoch, 0);
     line.writeUInt32LE(round, 4);

@@ -51,6 +51,7 @@ describe('pq committee', { timeout: 2 * PATIENCE.timeout }, () => {
     for (const each of nodes)
       await each.says(/EPOCH 1 begins behind commit \d+, by stake: node-1 \(1\), node-2 \(3\), node-3 \(1\)/);
     expect(await committee(3)).toMatchObject({ epoch: 1, quorum: 4, total: 5 });
+    expect(await run('committee', 'evidence', ...at(3))).toBe('this node saw nobody sign two blocks of one round\n');
 
     // Who left follows, and answers; it takes nothing that it could not bring to anybody.
     const genesis = join(folder, 'genesis.json');

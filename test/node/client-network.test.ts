@@ -1,15 +1,24 @@
 import { describe, expect, it } from 'vitest';
+import { verifyEvidenceWithGenesis } from '../../src/cli/verify.ts';
+import { HEADER_CONTEXT, signBlock } from '../../src/core/block.ts';
 import { toHex } from '../../src/core/bytes.ts';
 import { decodeCertificate, verifyCertificate } from '../../src/core/certificate.ts';
 import { committeeOf } from '../../src/core/committee.ts';
 import { encodeProposal } from '../../src/core/proposal.ts';
+import type { SignedBlock } from '../../src/core/types.ts';
+import { identityFromSeed } from '../../src/crypto/identity.ts';
 import { verify } from '../../src/crypto/verify.ts';
 import { Client } from '../../src/node/client.ts';
 import { linkTo } from '../../src/node/client-link.ts';
 import type { NodeEvent } from '../../src/node/events.ts';
+import { EvidenceBook } from '../../src/node/evidence-book.ts';
+import { homePaths } from '../../src/node/home.ts';
+import { openStore } from '../../src/store/store.ts';
 import { Verifier } from '../../src/verify/verifier.ts';
 import { loadKernels } from '../../src/wasm/load.ts';
+import { makeBlock } from '../support/chain.ts';
 import { makeNetwork } from './network.ts';
+import { seedOf } from './test-validator.ts';
 
 const proposal = (body: readonly number[]): Uint8Array =>
   encodeProposal({
@@ -57,6 +66,31 @@ describe('a client of a real network over QZMQ', () => {
     expect(await client.decision(new Uint8Array(32))).toEqual({ state: 'unknown' });
     expect(await client.status()).toMatchObject({ validator: 0, validators: 4, ready: true });
     expect((await client.stats()).proposalsDecided.APPROVED).toBe(2);
+    await client.close();
+  });
+
+  it('hears who signed two blocks of one round, and shows it with the genesis document alone', async () => {
+    const network = await makeNetwork(1);
+    const kernels = loadKernels();
+    const committee = committeeOf(kernels, network.genesis);
+    const { signing } = identityFromSeed(seedOf(0));
+    const twins: SignedBlock[] = [];
+    for (const timestampMs of [1, 2]) {
+      const block = makeBlock(kernels, committee, 5, 0, { timestampMs });
+      twins.push(signBlock(block, await signing.sign(block.ref.digest, HEADER_CONTEXT)));
+    }
+    const store = await openStore(homePaths(network.homes[0]!).data);
+    new EvidenceBook(kernels, store).add(twins[0] as never, twins[1] as never);
+    await store.close();
+    const node = await network.start(0);
+    const client = await Client.connect({ connect: linkTo(node.address, committee) });
+    const evidence = await client.evidence();
+    expect(evidence).toHaveLength(1);
+    const shown = { verified: true, epoch: 0, round: 5, signer: { index: 0, name: 'validator-0' } };
+    expect(await verifyEvidenceWithGenesis(evidence[0]!, network.genesis)).toMatchObject(shown);
+    const bent = Uint8Array.from(evidence[0]!, (byte, at) => (at === evidence[0]!.length - 1 ? byte ^ 1 : byte));
+    expect(await verifyEvidenceWithGenesis(bent, network.genesis)).toMatchObject({ code: 'EVIDENCE_SIGNATURE' });
+    expect(await verifyEvidenceWithGenesis(Uint8Array.of(1), network.genesis)).toMatchObject({ verified: false });
     await client.close();
   });
 

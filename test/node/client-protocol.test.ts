@@ -8,6 +8,7 @@ import {
   type DecidedProposal,
   decodeClientMessage,
   encodeClientMessage,
+  MAX_ANSWER_EVIDENCE,
   MAX_CLIENT_MESSAGE_BYTES,
   type NodeMessage,
   requestIdOf,
@@ -29,6 +30,7 @@ const clientMessages: fc.Arbitrary<ClientMessage> = fc.oneof(
   fc.record({ kind: fc.constantFrom('queryDecision' as const, 'queryProof' as const), requestId: u32, id }),
   fc.record({ kind: fc.constant('queryCertificate' as const), requestId: u32, index }),
   fc.record({ kind: fc.constant('queryEpochs' as const), requestId: u32, epoch: u32 }),
+  fc.record({ kind: fc.constant('queryEvidence' as const), requestId: u32, from: u32 }),
   fc.record({ kind: fc.constantFrom('queryStats' as const, 'queryStatus' as const), requestId: u32 }),
   fc.record({ kind: fc.constant('subscribe' as const), requestId: u32, topics: fc.subarray([...TOPICS]) }),
 );
@@ -71,6 +73,11 @@ const nodeMessages: fc.Arbitrary<NodeMessage> = fc.oneof(
     kind: fc.constant('epochs' as const),
     requestId: u32,
     epochs: fc.uint8Array({ maxLength: 3 * PART_BYTES, size: 'max' }),
+  }),
+  fc.record({
+    kind: fc.constant('evidence' as const),
+    requestId: u32,
+    evidence: fc.array(fc.uint8Array({ maxLength: 15_000, size: 'max' }), { maxLength: MAX_ANSWER_EVIDENCE }),
   }),
   fc.record({
     kind: fc.constant('proof' as const),

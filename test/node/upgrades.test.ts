@@ -4,12 +4,12 @@ import { committeeOf } from '../../src/core/committee.ts';
 import { decodeEpochChain } from '../../src/core/epoch-chain.ts';
 import { decodeEvidence } from '../../src/core/evidence.ts';
 import type { Execution } from '../../src/core/io.ts';
-import type { IdentifiedProposal } from '../../src/core/types.ts';
+import type { IdentifiedProposal, SignedBlock } from '../../src/core/types.ts';
 import type { Join, Upgrade } from '../../src/core/upgrade.ts';
 import { identityFromSeed } from '../../src/crypto/identity.ts';
 import type { NodeApplication } from '../../src/node/application.ts';
 import { Epochs } from '../../src/node/epochs.ts';
-import { EvidenceBook } from '../../src/node/evidence-book.ts';
+import { EvidenceBook, MAX_KEPT_EVIDENCE } from '../../src/node/evidence-book.ts';
 import { checkUpgrade, checkUpgradePlace, consentTo, withUpgrades } from '../../src/node/upgrades.ts';
 import { openStore } from '../../src/store/store.ts';
 import { loadKernels } from '../../src/wasm/load.ts';
@@ -148,6 +148,13 @@ describe('in the store', () => {
       [0, 3, 1],
       [0, 4, 2],
     ]);
+    // No liar fills the disk: no more than so many pieces are kept.
+    const full = new EvidenceBook(kernels, store);
+    const [one, other] = twins(3, 3) as readonly SignedBlock[] as [SignedBlock, SignedBlock];
+    const inEpoch = ({ header, ...block }: SignedBlock, epoch: number) =>
+      ({ ...block, header: { ...header, epoch } }) as never;
+    for (let epoch = 1; epoch <= MAX_KEPT_EVIDENCE; epoch++) full.add(inEpoch(one, epoch), inEpoch(other, epoch));
+    expect(full.all()).toHaveLength(MAX_KEPT_EVIDENCE);
     expect(decodeEvidence(kept[1]!.bytes).first.fields).toMatchObject({ round: 4, author: 2 });
     await store.close();
   });
