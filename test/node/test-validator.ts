@@ -3,7 +3,7 @@ import { encodePair, SET_KIND } from '../../src/app/kv.ts';
 import { toHex } from '../../src/core/bytes.ts';
 import { DEFAULT_PARAMETERS, type Genesis } from '../../src/core/genesis.ts';
 import { encodeProposal } from '../../src/core/proposal.ts';
-import { identityFromSeed } from '../../src/crypto/identity.ts';
+import { type Identity, identityFromSeed } from '../../src/crypto/identity.ts';
 import type { HistoryOptions } from '../../src/node/history.ts';
 import type { Log } from '../../src/node/log.ts';
 import { type Node, startNode } from '../../src/node/node.ts';
@@ -49,6 +49,8 @@ export interface TestValidator {
   readonly index: number;
   readonly genesis: Genesis;
   readonly home: string;
+  /** Default: that of the seed of `index`. */
+  readonly identity?: Identity;
   /** Addresses of others. */
   readonly peers: readonly string[];
   /** Null: the one that the genesis document names. */
@@ -61,7 +63,7 @@ export function startTestValidator({ index, genesis, home, peers, ...rest }: Tes
   return startNode({
     home,
     genesis,
-    identity: identityFromSeed(seedOf(index)),
+    identity: rest.identity ?? identityFromSeed(seedOf(index)),
     listen: { host: '127.0.0.1', port: 0 },
     peers,
     agent: judgeOfBodies(),
