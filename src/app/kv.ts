@@ -1,4 +1,4 @@
-import { concatBytes, utf8 } from '../core/bytes.ts';
+import { concatBytes, toHex, utf8 } from '../core/bytes.ts';
 import type { IdentifiedProposal, Proposal, ProposalKeys } from '../core/types.ts';
 import { PqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
@@ -109,7 +109,7 @@ export class KeyValue implements Application {
 
   query(path: string, data: Uint8Array): QueryAnswer {
     if (path !== '/get') throw new PqError('APP_QUERY_UNKNOWN', 'The only path is /get', { path });
-    const entry = this.#entries.get(nameOf(data));
+    const entry = this.#entries.get(toHex(data));
     return { found: entry !== undefined, value: entry?.value ?? NOTHING };
   }
 
@@ -129,7 +129,7 @@ export class KeyValue implements Application {
     const restored = new KeyValue({ kernels: this.#kernels, chainId: this.#chainId });
     for (let piece = pieces.next(); !piece.done; piece = pieces.next()) {
       for (const pair of splitPairs(piece.value)) {
-        if (restored.#entries.has(nameOf(pair.key))) refuseSnapshot('keys');
+        if (restored.#entries.has(toHex(pair.key))) refuseSnapshot('keys');
         restored.#put(pair);
       }
       restored.#tree.root(); // Piece by piece: else all leaves are kept until the end.
@@ -145,7 +145,7 @@ export class KeyValue implements Application {
   #execute(proposal: Proposal): ReceiptCode {
     const pair = readPair(proposal);
     if (!pair) return RECEIPT.MALFORMED;
-    const exists = this.#entries.has(nameOf(pair.key));
+    const exists = this.#entries.has(toHex(pair.key));
     if (exists && proposal.kind === CREATE_KIND) return RECEIPT.KEY_EXISTS;
     if (!exists && this.#entries.size >= MAX_ENTRIES) return RECEIPT.STATE_FULL;
     this.#put(pair);
@@ -154,7 +154,7 @@ export class KeyValue implements Application {
 
   /** Copies: the proposal's bytes are a view of a whole block. */
   #put({ key, value }: Pair): void {
-    const name = nameOf(key);
+    const name = toHex(key);
     const before = this.#entries.get(name);
     if (before) this.#views.keep(before.position, before);
     const position = before?.position ?? this.#entries.size;
@@ -206,8 +206,4 @@ function parseGenesis(appState: unknown): readonly (readonly [string, string])[]
 
 function isKeyLength(length: number): boolean {
   return length >= 1 && length <= 255;
-}
-
-function nameOf(key: Uint8Array): string {
-  return String.fromCharCode(...key);
 }

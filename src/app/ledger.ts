@@ -1,3 +1,4 @@
+import { digestKey } from '../core/block.ts';
 import { toHex } from '../core/bytes.ts';
 import { PUBLIC_KEY_BYTES } from '../core/limits.ts';
 import type { Kernels } from '../wasm/kernels.ts';
@@ -56,7 +57,7 @@ export class Ledger {
   }
 
   account(id: Uint8Array): Account | undefined {
-    return this.#byId.get(nameOf(id));
+    return this.#byId.get(digestKey(id));
   }
 
   /** Every account in the order of registration. */
@@ -75,18 +76,22 @@ export class Ledger {
 
   /** What keeps a transfer from being executed, apart from its signature. Changes nothing. */
   checkTransfer(from: Uint8Array, transfer: Transfer): ReceiptCode {
-    const sender = this.#byId.get(nameOf(from));
+    const sender = this.#byId.get(digestKey(from));
     if (!sender || sender.publicKey.length === 0) return RECEIPT.UNKNOWN_ACCOUNT;
     const nonce = sender.nonces.check(transfer.nonce);
     if (nonce !== 'OK') return RECEIPT[nonce];
-    const recipient = this.#byId.get(nameOf(transfer.to));
+    const recipient = this.#byId.get(digestKey(transfer.to));
     if (!recipient || recipient.publicKey.length === 0) return RECEIPT.UNKNOWN_RECIPIENT;
     return sender.balance < transfer.amount + transfer.fee ? RECEIPT.INSUFFICIENT_BALANCE : RECEIPT.OK;
   }
 
   /** Executes a transfer that {@link checkTransfer} and its signature allow; one that fails changes nothing at all. */
   transfer(from: Uint8Array, { nonce, to, amount, fee }: Transfer): void {
-    const [sender, recipient, fees] = [this.#byId.get(nameOf(from))!, this.#byId.get(nameOf(to))!, this.#accounts[0]!];
+    const [sender, recipient, fees] = [
+      this.#byId.get(digestKey(from))!,
+      this.#byId.get(digestKey(to))!,
+      this.#accounts[0]!,
+    ];
     // A view has no place for the fee account: its balance is in the head.
     for (const each of [sender, recipient]) this.#views.keep(each.position - 1, each);
     sender.balance -= amount + fee;
@@ -105,7 +110,7 @@ export class Ledger {
 
   /** What proves an account's leaf against the root: position, number of leaves, and siblings upwards, in hex. */
   proof(id: Uint8Array): { position: number; count: number; leaf: string; path: string[] } | undefined {
-    const entry = this.#byId.get(nameOf(id));
+    const entry = this.#byId.get(digestKey(id));
     if (!entry) return undefined;
     this.root();
     const path = this.#tree.path(entry.position).map(toHex);
@@ -149,7 +154,7 @@ export class Ledger {
   #add(id: Uint8Array, publicKey: Uint8Array, balance: number, nonces: NonceWindow): void {
     const entry: Entry = { id, publicKey, balance, nonces, position: this.#accounts.length };
     this.#accounts.push(entry);
-    this.#byId.set(nameOf(id), entry);
+    this.#byId.set(digestKey(id), entry);
     this.#changed.add(entry);
   }
 }
@@ -170,10 +175,6 @@ function leafOf({ id, balance, nonces }: Account): Uint8Array {
   writeU64(leaf, ACCOUNT_ID_BYTES + 8, nonces.low);
   leaf.set(nonces.bits, ACCOUNT_ID_BYTES + 16);
   return leaf;
-}
-
-function nameOf(id: Uint8Array): string {
-  return String.fromCharCode(...id);
 }
 
 function writeU64(bytes: Uint8Array, at: number, value: number): void {

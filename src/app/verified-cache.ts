@@ -1,3 +1,5 @@
+import { digestKey } from '../core/block.ts';
+
 /** Signatures that one process remembers as good; each takes about 100 bytes. */
 const MAX_VERIFIED = 65_536;
 
@@ -9,16 +11,12 @@ export class VerifiedCache {
   readonly #ids = new Set<string>();
 
   has(id: Uint8Array): boolean {
-    return this.#ids.has(nameOf(id));
+    return this.#ids.has(digestKey(id));
   }
 
   /** Remembers an id, and forgets the oldest one when full. */
   add(id: Uint8Array): void {
-    this.#ids.add(nameOf(id));
+    this.#ids.add(digestKey(id));
     if (this.#ids.size > MAX_VERIFIED) this.#ids.delete(this.#ids.values().next().value!);
   }
-}
-
-function nameOf(id: Uint8Array): string {
-  return String.fromCharCode(...id);
 }

@@ -52,7 +52,7 @@ const BLOCK_FIXED_BYTES = OFFSET_BYTES + SIGNATURE_BYTES + OFFSET_BYTES;
 const UNSIGNED = new Uint8Array(SIGNATURE_BYTES);
 
 /** Slots of the tables below: the digests of a few seconds. */
-const KEY_SLOTS = 8_192;
+const KEY_SLOTS = 65_536;
 
 /**
  * The texts of digests used lately, in slots by their first bytes: a digest is looked up many times, as many objects.
@@ -82,7 +82,7 @@ class KeyTable {
 }
 
 function slotOf(digest: Uint8Array): number {
-  return (digest[0]! | (digest[1]! << 8)) % KEY_SLOTS;
+  return digest[0]! | (digest[1]! << 8);
 }
 
 const refKeys = new KeyTable();

@@ -3,13 +3,16 @@
 /** Validators in a committee (author sets are bitsets of this many bits). */
 export const MAX_VALIDATORS = 128;
 /** A whole encoded block. One above 61 KiB travels in parts. */
-export const MAX_BLOCK_BYTES = 128 * 1024;
+export const MAX_BLOCK_BYTES = 320 * 1024;
 /** One encoded proposal. */
 export const MAX_PROPOSAL_BYTES = 16 * 1024;
 /** Proposals in one payload. */
 export const MAX_PROPOSALS = 1024;
 /** Encoded payload bytes that an honest proposer puts into one block, leaving room for parents, votes and signature. */
-export const MAX_PAYLOAD_BYTES = 64 * 1024;
+export const MAX_PAYLOAD_BYTES = 256 * 1024;
+/** The same of all blocks of a round: every validator takes its part of it, but MIN_PAYLOAD_BYTES in any case. */
+export const MAX_ROUND_PAYLOAD_BYTES = 1024 * 1024;
+export const MIN_PAYLOAD_BYTES = 64 * 1024;
 export const MAX_SENDER_BYTES = 64;
 export const MAX_BODY_BYTES = 8 * 1024;
 export const MAX_PROPOSAL_SIGNATURE_BYTES = 5 * 1024;

@@ -1,6 +1,6 @@
 import { digestKey } from './block.ts';
 import type { Submission } from './io.ts';
-import { MAX_MEMPOOL_BYTES, MAX_MEMPOOL_PROPOSALS, MAX_PAYLOAD_BYTES, MAX_PROPOSALS } from './limits.ts';
+import { MAX_MEMPOOL_BYTES, MAX_MEMPOOL_PROPOSALS, MAX_PROPOSALS } from './limits.ts';
 import type { IdentifiedProposal, ProposalId } from './types.ts';
 
 /** Offset of a proposal inside the encoded payload. */
@@ -30,14 +30,14 @@ export class Mempool {
     return true;
   }
 
-  /** The next payload, within the limits of a block. The proposals stay owed until {@link settle}. */
-  take(): Submission[] {
+  /** The next payload, of at most `maxBytes` as it is encoded. The proposals stay owed until {@link settle}. */
+  take(maxBytes: number): Submission[] {
     const taken: Submission[] = [];
     let bytes = OFFSET_BYTES;
     for (const [key, submission] of this.#waiting) {
       const size = submission.proposal.bytes.length;
       bytes += OFFSET_BYTES + size;
-      if (taken.length === MAX_PROPOSALS || bytes > MAX_PAYLOAD_BYTES) break;
+      if (taken.length === MAX_PROPOSALS || bytes > maxBytes) break;
       taken.push(submission);
       this.#waiting.delete(key);
       this.#bytes -= size;

@@ -8,7 +8,7 @@ import type { Committee } from './committee.ts';
 import type { Dag, Vertex } from './dag.ts';
 import type { Horizon } from './horizon.ts';
 import type { SignedRecord, Submission } from './io.ts';
-import { CONFIDENCE_MAX } from './limits.ts';
+import { CONFIDENCE_MAX, MAX_PAYLOAD_BYTES, MAX_ROUND_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES } from './limits.ts';
 import type { Mempool } from './mempool.ts';
 import type { AuthorIndex, Block, CommitDigest, CommitIndex, Ref, Round } from './types.ts';
 import type { Wave } from './wave.ts';
@@ -71,7 +71,7 @@ export class Photon {
     const { kernels, committee, self, modelId, dag, wave, horizon, mempool } = this.#parts;
     const parents = this.#parents(round);
     dag.link(parents.vertices);
-    const submissions = withPayload ? mempool.take() : [];
+    const submissions = withPayload ? mempool.take(payloadBytesOf(committee.size)) : [];
     const commitVotes = horizon.takeVotes();
     const block = buildBlock(
       kernels,
@@ -130,4 +130,10 @@ function meanConfidence(submissions: readonly Submission[]): number {
     count += 1;
   }
   return count === 0 ? 0 : Math.floor(sum / count);
+}
+
+/** What an honest proposer's payload may take, so that a round stays as long as it is however many validators there are. */
+export function payloadBytesOf(validators: number): number {
+  const part = Math.floor(MAX_ROUND_PAYLOAD_BYTES / validators);
+  return Math.max(MIN_PAYLOAD_BYTES, Math.min(MAX_PAYLOAD_BYTES, part));
 }

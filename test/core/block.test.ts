@@ -209,7 +209,7 @@ describe('building and signing', () => {
   });
 
   it('refuses what is too much, at both ends', () => {
-    const big = makeProposals(hashing, MAX_PROPOSALS);
+    const big = makeProposals(hashing, MAX_PROPOSALS).map((proposal) => ({ ...proposal, bytes: new Uint8Array(400) }));
     expect(codeOf(() => makeBlock(hashing, committee, 1, 0, { payload: big }))).toBe('BLOCK_BYTES');
     expect(codeOf(() => decodeBlock(hashing, new Uint8Array(MAX_BLOCK_BYTES + 1)))).toBe('BLOCK_BYTES');
     const refs = (count: number) => Array.from({ length: count }, () => makeRef(random)).sort(compareRefs);

@@ -29,20 +29,20 @@ describe('taking', () => {
     const proposals = makeProposals(hashing, 5);
     const mempool = filled([...proposals, ...proposals]);
     expect(mempool.size).toBe(5);
-    expect(ids(mempool.take())).toEqual(proposals.map(({ id }) => digestKey(id)));
-    expect([mempool.size, mempool.take().length]).toEqual([0, 0]);
+    expect(ids(mempool.take(MAX_PAYLOAD_BYTES))).toEqual(proposals.map(({ id }) => digestKey(id)));
+    expect([mempool.size, mempool.take(MAX_PAYLOAD_BYTES).length]).toEqual([0, 0]);
     expect(mempool.add({ proposal: proposals[0]! })).toBe(true);
     expect(mempool.size).toBe(0);
   });
 
   test('as much as one payload holds', () => {
-    expect(filled(sized(MAX_PROPOSALS + 5, 10)).take()).toHaveLength(MAX_PROPOSALS);
-    const mempool = filled(sized(100, 1000));
-    const taken = mempool.take();
+    expect(filled(sized(MAX_PROPOSALS + 5, 10)).take(MAX_PAYLOAD_BYTES)).toHaveLength(MAX_PROPOSALS);
+    const mempool = filled(sized(400, 1000));
+    const taken = mempool.take(MAX_PAYLOAD_BYTES);
     const bytes = taken.reduce((sum, { proposal }) => sum + 4 + proposal.bytes.length, 4);
     expect(bytes).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES);
     expect(bytes + 1004).toBeGreaterThan(MAX_PAYLOAD_BYTES);
-    expect(mempool.size).toBe(100 - taken.length);
+    expect(mempool.size).toBe(400 - taken.length);
   });
 
   test('within its bounds by count and by bytes, which settling and emitting free again', () => {
@@ -56,7 +56,7 @@ describe('taking', () => {
     const heavy = new Mempool();
     const accepted = big.filter((proposal) => heavy.add({ proposal })).length;
     expect(accepted).toBe(Math.floor(MAX_MEMPOOL_BYTES / 16_384));
-    heavy.take();
+    heavy.take(MAX_PAYLOAD_BYTES);
     expect(heavy.add({ proposal: big.at(-1)! })).toBe(true);
   });
 });
@@ -65,10 +65,10 @@ describe('what an own block carried', () => {
   test('goes out again when the block will never be committed, but not when it was decided', () => {
     const proposals = makeProposals(hashing, 3);
     const mempool = filled(proposals);
-    mempool.take();
+    mempool.take(MAX_PAYLOAD_BYTES);
     mempool.settle(digestKey(proposals[1]!.id));
     mempool.giveBack(proposals);
-    expect(ids(mempool.take())).toEqual([digestKey(proposals[0]!.id), digestKey(proposals[2]!.id)]);
+    expect(ids(mempool.take(MAX_PAYLOAD_BYTES))).toEqual([digestKey(proposals[0]!.id), digestKey(proposals[2]!.id)]);
   });
 
   test('is not taken for new after a restart', () => {
@@ -92,7 +92,7 @@ describe('running out', () => {
       IdentifiedProposal,
     ];
     const mempool = filled([emitted, open]);
-    mempool.take();
+    mempool.take(MAX_PAYLOAD_BYTES);
     mempool.add({ proposal: waiting });
     mempool.add({ proposal: { ...young, proposal: { ...young.proposal, expiryMs: 2000 } } });
     const isOpen = (key: string) => key === digestKey(open.id);
@@ -107,7 +107,7 @@ describe('running out', () => {
   test('knows when the next that was emitted does', () => {
     const mempool = filled([...sized(1, 1, 700), ...makeProposals(hashing, 1, 1, 900)]);
     expect(mempool.nextExpiryMs).toBe(Number.POSITIVE_INFINITY);
-    mempool.take();
+    mempool.take(MAX_PAYLOAD_BYTES);
     expect(mempool.nextExpiryMs).toBe(700);
   });
 });

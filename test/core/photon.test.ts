@@ -4,7 +4,7 @@ import type { Committee } from '../../src/core/committee.ts';
 import { Dag } from '../../src/core/dag.ts';
 import { Horizon } from '../../src/core/horizon.ts';
 import { Mempool } from '../../src/core/mempool.ts';
-import { Photon } from '../../src/core/photon.ts';
+import { Photon, payloadBytesOf } from '../../src/core/photon.ts';
 import type { AuthorIndex, Block, CommitIndex, Ref, Round, SignedBlock, VerifiedBlock } from '../../src/core/types.ts';
 import { checkBlock } from '../../src/core/validity.ts';
 import { Wave } from '../../src/core/wave.ts';
@@ -165,6 +165,10 @@ describe('a block', () => {
     // Nothing new was executed: what was voted for last stays in the record.
     photon.build(3, committee.genesisTimeMs, true);
     expect(photon.record).toMatchObject({ round: 3, votedIndex: 1, votedDigest: executed?.digest });
+  });
+
+  test('has a part of the payload of a round, within bounds', () => {
+    expect([1, 4, 8, 16, 128].map(payloadBytesOf)).toEqual([262_144, 262_144, 131_072, 65_536, 65_536]);
   });
 
   test('carries no payload while execution lags behind', () => {
