@@ -24,6 +24,8 @@ export interface AdmissionParts {
   readonly check: (proposal: IdentifiedProposal) => PqError | null | Promise<PqError | null>;
   /** True while a decision on this id is remembered: until its expiry. */
   readonly isDecided: (id: ProposalId) => boolean;
+  /** True when anything is known of what became of this id, however long ago. */
+  readonly wasDecided: (id: ProposalId) => boolean;
   /** Hands logged proposals to the core. */
   readonly feed: (submissions: readonly Submission[]) => void;
   /** The log cannot be written any more. */
@@ -83,7 +85,7 @@ export class Admission {
     const results: (SubmitResult | undefined)[] = list.map(() => undefined);
     const decoded = this.#decode(list, results);
     const passed = await this.#check(decoded, results);
-    const taken = passed.filter(({ proposal, position }) => this.#reserve(proposal, position, results));
+    const taken = passed.filter((candidate) => this.#reserve(candidate, results));
     if (taken.length > 0) this.#log(taken.map(({ proposal }) => proposal));
     // Also for what was known: an earlier submit of it may still be on its way to the disk.
     if (results.some((result) => result?.taken)) await this.#parts.store.sync();
@@ -102,7 +104,8 @@ export class Admission {
       good.map(({ bytes }) => bytes),
       good.map(({ proposal }) => proposal),
     );
-    return identified.map((proposal, i) => ({ proposal, position: good[i]!.position }));
+    const candidates = identified.map((proposal, i) => ({ proposal, position: good[i]!.position }));
+    return candidates.filter((candidate) => this.#checkExpiry(candidate, results));
   }
 
   #decodeOne(bytes: Uint8Array): Proposal | Refused {
@@ -113,12 +116,23 @@ export class Admission {
       );
     }
     try {
-      const proposal = decodeProposal(bytes);
-      return this.#refuseExpiry(proposal.expiryMs) ?? proposal;
+      return decodeProposal(bytes);
     } catch (error) {
       if (!isPqError(error)) throw error;
       return refused(error.code, error.message);
     }
+  }
+
+  /**
+   * Whoever did not hear that a proposal was taken submits it again, maybe after its expiry: one that this node took
+   * must not look refused then, for it may be approved. Its client is told what became of it like any other.
+   */
+  #checkExpiry({ proposal, position }: Candidate, results: (SubmitResult | undefined)[]): boolean {
+    const { id } = proposal;
+    const refusal = this.#refuseExpiry(proposal.proposal.expiryMs);
+    if (refusal === null) return true;
+    results[position] = this.owes(id) || this.#parts.wasDecided(id) ? { taken: true, id } : refusal;
+    return false;
   }
 
   #refuseExpiry(expiryMs: number): Refused | null {
@@ -143,7 +157,10 @@ export class Admission {
   }
 
   /** True when the proposal is new and there is room for it; its place is taken from now on. */
-  #reserve(proposal: IdentifiedProposal, position: number, results: (SubmitResult | undefined)[]): boolean {
+  #reserve(candidate: Candidate, results: (SubmitResult | undefined)[]): boolean {
+    const { proposal, position } = candidate;
+    // It may have run out since, while it was checked.
+    if (!this.#checkExpiry(candidate, results)) return false;
     const known = this.owes(proposal.id) || this.#parts.isDecided(proposal.id);
     const refusal = known ? null : this.#refuseLoad(proposal);
     results[position] = refusal ?? { taken: true, id: proposal.id };

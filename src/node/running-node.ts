@@ -358,6 +358,7 @@ export class RunningNode implements Node, ClientBackend {
       judge: this.#judge,
       check: (proposal) => this.#checks.submitted(proposal),
       isDecided: (id) => this.#core.isDecided(id),
+      wasDecided: (id) => this.#decisions.find(id) !== undefined,
       feed: (submissions) => this.#driver.post({ type: 'submit', submissions }),
       onFailed: this.#onStorageFailed,
       maxExpiryMs: () => this.#core.committee.parameters.maxExpiryMs,

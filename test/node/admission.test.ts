@@ -33,6 +33,7 @@ async function setUp(parts: Partial<AdmissionParts> = {}) {
     judge: { judge: async (proposals) => judgementOf(proposals.length) },
     check: async () => null,
     isDecided: () => false,
+    wasDecided: () => false,
     feed: (submissions) => {
       fed.push(...submissions);
       resolve();
@@ -110,6 +111,33 @@ test('the same proposal again is acknowledged and goes to the core once', async 
   await firstFed;
   expect(fed).toHaveLength(1);
   expect(store.pendingProposals()).toHaveLength(1);
+});
+
+test('what was taken is not refused when it comes again after its expiry, owed or decided', async () => {
+  const decided = new Set<string>();
+  const { clock, admission, make } = await setUp({ wasDecided: (id) => decided.has(String(id)) });
+  const [bytes, other] = [make(1), make(2)];
+  expect(codesOf(await admission.submit([bytes]))).toEqual(['taken']);
+  clock.advance(10_001);
+  const { id } = identifyProposal(kernels, bytes);
+  expect(await admission.submit([other, bytes])).toMatchObject([{ code: 'PROPOSAL_EXPIRED' }, { taken: true, id }]);
+  admission.settle([id]);
+  expect(codesOf(await admission.submit([bytes]))).toEqual(['PROPOSAL_EXPIRED']);
+  decided.add(String(id));
+  expect(codesOf(await admission.submit([bytes]))).toEqual(['taken']);
+  expect(admission.owed).toBe(0);
+});
+
+test('what runs out while it is checked is refused, or known', async () => {
+  const checks: (() => void)[] = [];
+  const { clock, admission, make } = await setUp({
+    check: () => new Promise((resolve) => checks.push(() => resolve(null))),
+  });
+  const submitted = admission.submit([make(1)]);
+  clock.advance(10_001);
+  for (const check of checks) check();
+  expect(codesOf(await submitted)).toEqual(['PROPOSAL_EXPIRED']);
+  expect(admission.owed).toBe(0);
 });
 
 test('a rate above the configured one is refused, and taken later', async () => {
