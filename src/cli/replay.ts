@@ -9,7 +9,10 @@ import type { PaymentRecord } from './records.ts';
 export const MAX_UNDER_WAY = 2000;
 /** The node is full for now: the same bytes are submitted again after this. Milliseconds. */
 const RETRY_MS = 200;
-const RETRY_CODES = new Set(['RATE_LIMITED', 'MEMPOOL_FULL', 'CLIENT_BUSY', 'CLIENT_FULL', 'CLIENT_FOLLOWS_TOO_MANY']);
+const RETRY_CODES = new Set([
+  ...['RATE_LIMITED', 'MEMPOOL_FULL', 'NODE_BUSY'],
+  ...['CLIENT_BUSY', 'CLIENT_FULL', 'CLIENT_FOLLOWS_TOO_MANY'],
+]);
 
 /** What became of one record. Times are milliseconds of the client's monotonic clock. */
 export interface Outcome {

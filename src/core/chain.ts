@@ -4,7 +4,7 @@
  */
 import { isPqError, PqError } from '../errors.ts';
 import type { Kernels } from '../wasm/kernels.ts';
-import { compareRefs, digestKey, refKey } from './block.ts';
+import { compareRefs, refKey } from './block.ts';
 import { equalBytes } from './bytes.ts';
 import { commitDigest } from './commit.ts';
 import { type Committee, committeeHash, type LeaderSchedule } from './committee.ts';
@@ -340,9 +340,4 @@ function checkOrigin({ chainId, epoch, hash }: Committee, commit: Commit): void 
   if (isOwn && commit.epoch === epoch) return;
   const message = 'The snapshot is of another chain, epoch or committee than the one to go on with.';
   throw new PqError('SNAPSHOT_ORIGIN', message, { index: commit.index, epoch: commit.epoch });
-}
-
-/** Ids as map keys. */
-export function keysOfDecisions(decisions: readonly Decision[]): string[] {
-  return decisions.map(({ id }) => digestKey(id));
 }

@@ -4,7 +4,7 @@
  */
 import type { Kernels } from '../wasm/kernels.ts';
 import { digestKey, refKey } from './block.ts';
-import { Chain, type Closing, keysOfDecisions } from './chain.ts';
+import { Chain, type Closing } from './chain.ts';
 import { commitDigest } from './commit.ts';
 import { type Committee, leaderSchedule } from './committee.ts';
 import type { Admission, Vertex } from './dag.ts';
@@ -340,7 +340,7 @@ export class Engine {
   }
 
   #decided(decisions: readonly Decision[]): void {
-    for (const key of keysOfDecisions(decisions)) this.#mempool.settle(key);
+    for (const { id, reason } of decisions) this.#mempool.decided(digestKey(id), reason);
   }
 
   // Own blocks ---------------------------------------------------------------------------------------------------

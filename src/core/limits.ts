@@ -53,6 +53,11 @@ export const MAX_MEMOISED_LEADER_ROUNDS = 1024;
 /** Proposals waiting to be put into an own block. */
 export const MAX_MEMPOOL_PROPOSALS = 20_000;
 export const MAX_MEMPOOL_BYTES = 64 * 1024 * 1024;
+/** Own proposals in blocks and undecided: at first, at least, at most; and after how many decisions that is judged anew. */
+export const EMISSION_START = 1024;
+export const MIN_EMISSION_WINDOW = 32;
+export const MAX_EMISSION_WINDOW = 8192;
+export const EMISSION_SAMPLE = 256;
 /** Conflict keys of one proposal. */
 export const MAX_KEYS_PER_PROPOSAL = 16;
 /** Rounds that a proposal stays open at least (D in the rules of decisions). */

@@ -1,7 +1,8 @@
 import { digestKey } from './block.ts';
+import { EmissionWindow } from './emission-window.ts';
 import type { Submission } from './io.ts';
 import { MAX_MEMPOOL_BYTES, MAX_MEMPOOL_PROPOSALS, MAX_PROPOSALS } from './limits.ts';
-import type { IdentifiedProposal, ProposalId } from './types.ts';
+import type { IdentifiedProposal, ProposalId, ReasonName } from './types.ts';
 
 /** Offset of a proposal inside the encoded payload. */
 const OFFSET_BYTES = 4;
@@ -13,10 +14,16 @@ const OFFSET_BYTES = 4;
 export class Mempool {
   readonly #waiting = new Map<string, Submission>();
   readonly #emitted = new Map<string, Submission>();
+  readonly #window = new EmissionWindow();
   #bytes = 0;
 
   get size(): number {
     return this.#waiting.size;
+  }
+
+  /** True when something waits that may go out now. */
+  get hasNext(): boolean {
+    return this.#waiting.size > 0 && this.#window.room(this.#emitted.size) > 0;
   }
 
   /** False when it is full. A known proposal is taken silently. */
@@ -33,11 +40,13 @@ export class Mempool {
   /** The next payload, of at most `maxBytes` as it is encoded. The proposals stay owed until {@link settle}. */
   take(maxBytes: number): Submission[] {
     const taken: Submission[] = [];
+    const room = this.#window.room(this.#emitted.size);
+    if (this.#waiting.size > room) this.#window.reached();
     let bytes = OFFSET_BYTES;
     for (const [key, submission] of this.#waiting) {
       const size = submission.proposal.bytes.length;
       bytes += OFFSET_BYTES + size;
-      if (taken.length === MAX_PROPOSALS || bytes > maxBytes) break;
+      if (taken.length === Math.min(MAX_PROPOSALS, room) || bytes > maxBytes) break;
       taken.push(submission);
       this.#waiting.delete(key);
       this.#bytes -= size;
@@ -75,6 +84,13 @@ export class Mempool {
   }
 
   /** A decision was made, here or through another node. */
+  decided(idKey: string, reason: ReasonName): void {
+    const wasOut = this.#emitted.has(idKey);
+    this.settle(idKey);
+    if (wasOut) this.#window.decided(reason, this.#emitted.size);
+  }
+
+  /** It is owed no longer. */
   settle(idKey: string): void {
     const waiting = this.#waiting.get(idKey);
     if (waiting) this.#bytes -= waiting.proposal.bytes.length;

@@ -15,5 +15,5 @@ export function isNeeded({ dag, focus, horizon, closing }: Chain, mempool: Mempo
 /** Everything held is committed and certified, and no own opinion is ready: only models can move anything. */
 export function areOnlyOpinionsMissing({ dag, focus, horizon }: Chain, mempool: Mempool, wave: Wave): boolean {
   const moving = dag.uncommittedPayloads.size > 0 || dag.uncommittedVotes.size > 0 || focus.hasDeferred;
-  return !moving && mempool.size === 0 && !horizon.owesCertificate && horizon.lag === 0 && !wave.hasUncast;
+  return !moving && !mempool.hasNext && !horizon.owesCertificate && horizon.lag === 0 && !wave.hasUncast;
 }

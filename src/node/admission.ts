@@ -9,6 +9,7 @@ import type { Kernels } from '../wasm/kernels.ts';
 import type { SubmitResult } from './client-protocol.ts';
 import type { Clock } from './clock.ts';
 import type { Judge } from './judge.ts';
+import { Pace } from './pace.ts';
 import { settled } from './settled.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -44,6 +45,7 @@ type Refused = Extract<SubmitResult, { readonly taken: false }>;
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #rate: TokenBucket;
+  readonly #pace: Pace;
   /** Sizes of what is acknowledged (or about to be) and not decided, by id. */
   readonly #owed = new Map<string, number>();
   #owedBytes = 0;
@@ -51,6 +53,7 @@ export class Admission {
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
     this.#rate = new TokenBucket(parts.clock, parts.maxProposalsPerSec);
+    this.#pace = new Pace(parts.clock);
   }
 
   /** Proposals that the node owes a decision for. */
@@ -71,15 +74,18 @@ export class Admission {
   settle(ids: Iterable<Uint8Array>): void {
     for (const id of ids) {
       const key = digestKey(id);
-      this.#owedBytes -= this.#owed.get(key) ?? 0;
+      const bytes = this.#owed.get(key);
+      if (bytes === undefined) continue;
+      this.#owedBytes -= bytes;
       this.#owed.delete(key);
+      this.#pace.decided();
     }
   }
 
   /**
    * Takes proposals in their canonical encoding; one answer each, in order. Rejects only when the log fails. Codes:
-   * `PROPOSAL_BIG`, `PROPOSAL_EXPIRED`, `PROPOSAL_EXPIRY_FAR`, `MEMPOOL_FULL`, `RATE_LIMITED`, those of the decoder
-   * (`SSZ_…`) and those of the application.
+   * `PROPOSAL_BIG`, `PROPOSAL_EXPIRED`, `PROPOSAL_EXPIRY_FAR`, `MEMPOOL_FULL`, `NODE_BUSY`, `RATE_LIMITED`,
+   * those of the decoder (`SSZ_…`) and those of the application.
    */
   async submit(list: readonly Uint8Array[]): Promise<SubmitResult[]> {
     const results: (SubmitResult | undefined)[] = list.map(() => undefined);
@@ -172,6 +178,10 @@ export class Admission {
   #refuseLoad(proposal: IdentifiedProposal): Refused | null {
     if (this.#owed.size >= MAX_MEMPOOL_PROPOSALS || this.#owedBytes + proposal.bytes.length > MAX_MEMPOOL_BYTES) {
       return refused('MEMPOOL_FULL', 'Too many proposals wait for a decision at this node: submit it again later.');
+    }
+    const lifeMs = proposal.proposal.expiryMs - this.#parts.clock.now();
+    if (this.#pace.waitMs(this.#owed.size) > lifeMs) {
+      return refused('NODE_BUSY', 'It would expire before its turn comes: submit it again later, or to another node.');
     }
     if (this.#rate.take()) return null;
     const message = `This node takes ${this.#parts.maxProposalsPerSec} proposals a second: wait ${this.#rate.waitMs()} ms.`;

@@ -20,7 +20,7 @@ const ACCOUNTS = DEVNET_ACCOUNTS - FIRST_ACCOUNT;
 const EXPIRY_AHEAD_MS = 24_000;
 /** The node is full, or did not answer: the same bytes are submitted again after this. */
 const RETRY_MS = 200;
-const RETRIED = ['RATE_LIMITED', 'MEMPOOL_FULL', 'CLIENT_BUSY', 'CLIENT_FULL', 'CLIENT_TIMEOUT'];
+const RETRIED = ['RATE_LIMITED', 'MEMPOOL_FULL', 'NODE_BUSY', 'CLIENT_BUSY', 'CLIENT_FULL', 'CLIENT_TIMEOUT'];
 
 /** Open proposals that are told of when they stay open. */
 const MAX_DESCRIBED = 5;

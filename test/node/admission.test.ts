@@ -166,3 +166,28 @@ test('a node that owes too many decisions takes no more until some are made', as
   admission.settle([pending[7]!.id]);
   expect(codesOf(await admission.submit([bytes]))).toEqual(['taken']);
 });
+
+test('what would expire before its turn comes is refused, by the pace of the last seconds', async () => {
+  const { admission, clock, make } = await setUp({ maxProposalsPerSec: 100_000 });
+  const many = (from: number, count: number) =>
+    Array.from({ length: count }, (_, i) =>
+      encodeProposal({
+        version: 1,
+        kind: 1,
+        expiryMs: clock.now() + 29_000,
+        sender: new Uint8Array(0),
+        body: Uint8Array.of((from + i) & 255, (from + i) >> 8),
+        signature: new Uint8Array(0),
+      }),
+    );
+  const waiting = (await admission.submit(many(1000, 1000))).flatMap((result) => (result.taken ? [result.id] : []));
+  expect(waiting).toHaveLength(1000);
+  // 50 a second: the 950 that are left take 19 seconds.
+  clock.advance(1000);
+  admission.settle(waiting.splice(0, 50));
+  const [soon, late] = [make(1, 18_000), make(2, 20_000)];
+  expect(codesOf(await admission.submit([soon, late]))).toEqual(['NODE_BUSY', 'taken']);
+  // Who has few waiting takes whatever comes.
+  admission.settle(waiting.splice(0, 800));
+  expect(codesOf(await admission.submit([make(3, 1)]))).toEqual(['taken']);
+});
