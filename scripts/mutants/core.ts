@@ -120,8 +120,8 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a second block while one is being signed',
     file: 'core/proposer.ts',
-    from: 'if (!this.#maySign || this.#sealing || chain.halted)',
-    to: 'if (!this.#maySign || chain.halted)',
+    from: 'if (!this.maySign || this.#sealing)',
+    to: 'if (!this.maySign)',
     tests: ['core/core-restart', 'core/core'],
   },
   {
@@ -176,7 +176,7 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'sends what was signed after an alarm',
     file: 'core/proposer.ts',
-    from: 'if (!this.#maySign || this.#parts.chain.halted) return undefined;',
+    from: 'if (!this.maySign) return undefined;',
     to: '',
     tests: ['core/core-restart'],
   },
@@ -280,6 +280,13 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     from: 'this.#waiting.set(key, submission);\n      this.#bytes += submission',
     to: 'this.#bytes += submission',
     tests: ['core/mempool', 'core/core'],
+  },
+  {
+    name: 'gives up by the own clock what waits to be sent',
+    file: 'core/lapse.ts',
+    from: 'maySign ? commitMs : nowMs',
+    to: 'nowMs',
+    tests: ['core/core'],
   },
   {
     name: 'reports as run out what is open',

@@ -370,7 +370,7 @@ export class Engine {
     const wakes = [
       emit ?? Number.POSITIVE_INFINITY,
       this.#chain.halted ? Number.POSITIVE_INFINITY : this.#repetition.look(this.#nowMs, need),
-      this.#lapse.look(this.#nowMs, need),
+      this.#lapse.look(this.#nowMs, need, this.#proposer?.maySign ?? false),
       this.#fetch(),
       this.#service.deadlineMs,
     ];

@@ -19,15 +19,17 @@ export class Lapse {
   }
 
   /**
-   * Returns when to look again. Commit time says what ran out, and while nothing is left that could be decided the own clock.
+   * Returns when to look again. Commit time says what ran out: until it is past an expiry, a block of another validator that has
+   * the same bytes may still be decided. The own clock says so where commit time need not come: while nothing is left
+   * that could be decided, and of what waits at a node that cannot send it (`maySign`: it can).
    */
-  look(nowMs: number, need: boolean): number {
+  look(nowMs: number, need: boolean, maySign: boolean): number {
     const { focus, prism } = this.#chain;
     const lookAtMs = need ? this.#lookedMs + LAPSE_EVERY_MS : this.#mempool.nextExpiryMs + 1;
     if (nowMs >= lookAtMs) {
       this.#lookedMs = nowMs;
-      const timeMs = need ? prism.timestampMs : nowMs;
-      for (const id of this.#mempool.lapse(nowMs, timeMs, (key) => focus.isOpen(key))) {
+      const commitMs = need ? prism.timestampMs : nowMs;
+      for (const id of this.#mempool.lapse(maySign ? commitMs : nowMs, commitMs, (key) => focus.isOpen(key))) {
         this.#out.event({ type: 'lapsed', id });
       }
     }

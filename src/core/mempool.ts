@@ -106,14 +106,14 @@ export class Mempool {
   }
 
   /**
-   * Removes what has run out without a decision and is not open: what waits, when `nowMs` (this node's clock: nobody else
-   * has it) is past its expiry; what was emitted, when `commitTimeMs` is.
+   * Removes what has run out without a decision and is not open: what waits by the time `waitingMs`, what was emitted by
+   * the time `emittedMs`.
    */
-  lapse(nowMs: number, commitTimeMs: number, isOpen: (idKey: string) => boolean): ProposalId[] {
+  lapse(waitingMs: number, emittedMs: number, isOpen: (idKey: string) => boolean): ProposalId[] {
     const lapsed: ProposalId[] = [];
     for (const [list, timeMs] of [
-      [this.#waiting, nowMs],
-      [this.#emitted, commitTimeMs],
+      [this.#waiting, waitingMs],
+      [this.#emitted, emittedMs],
     ] as const) {
       for (const [key, { proposal }] of list) {
         if (timeMs <= proposal.proposal.expiryMs || isOpen(key)) continue;

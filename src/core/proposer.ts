@@ -62,6 +62,11 @@ export class Proposer {
     return this.#sealing?.ref.digest ?? null;
   }
 
+  /** False until a record allows to sign, and after an alarm. */
+  get maySign(): boolean {
+    return this.#maySign && !this.#parts.chain.halted;
+  }
+
   /** True from building an own block until its signature is here. */
   get isSealing(): boolean {
     return this.#sealing !== null;
@@ -126,7 +131,7 @@ export class Proposer {
     if (!block || !equalBytes(block.ref.digest, digest)) return undefined;
     this.#sealing = null;
     // It is signed, and the record durable: a restart that finds nothing wrong sends it.
-    if (!this.#maySign || this.#parts.chain.halted) return undefined;
+    if (!this.maySign) return undefined;
     this.#parts.photon.sealed(block);
     this.#parts.pacemaker.ownRoundIs(block.ref.round);
     return signBlock(block, signature);
@@ -135,7 +140,7 @@ export class Proposer {
   /** Builds the own next block if there is a reason and it is time; returns when to look again. */
   emit(nowMs: number, need: boolean): number {
     const { photon, chain, wave, mempool, pacemaker } = this.#parts;
-    if (!this.#maySign || this.#sealing || chain.halted) return Number.POSITIVE_INFINITY;
+    if (!this.maySign || this.#sealing) return Number.POSITIVE_INFINITY;
     const { round, jumping, waitUntilMs } = this.#nextRound();
     if (waitUntilMs > nowMs) return waitUntilMs;
     const advice = pacemaker.advise(nowMs, {

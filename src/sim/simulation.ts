@@ -213,7 +213,6 @@ export class Simulation implements Watcher {
     }
     if (behind.length > 0) this.invariants.fail('SIM_BEHIND', { last: this.invariants.decisiveIndex, behind });
     this.#clients.checkLapsed();
-    for (const { index, heldCommits } of this.#followers()) this.#retention.checkKept(index, heldCommits);
     const expired = this.invariants.decided.filter(({ decision }) => decision === 'EXPIRED').length;
     if (this.world.settings.promptMs !== null && expired > 0) this.invariants.fail('SIM_EXPIRED', { expired });
     this.invariants.raise();
@@ -237,6 +236,8 @@ export class Simulation implements Watcher {
       this.invariants.raise();
     }
     if (quietMs < QUIET_MS) this.invariants.fail('SIM_NOT_QUIET', { quietMs });
+    // What is old is removed little by little: by now it is gone.
+    for (const { index, heldCommits } of this.#followers()) this.#retention.checkKept(index, heldCommits);
     this.invariants.raise();
   }
 

@@ -172,6 +172,17 @@ describe('a proposal', () => {
     expect(core.wakeAtMs).toBe(Number.POSITIVE_INFINITY);
   });
 
+  test('that waits to be sent is not given up by the own clock: another validator may have the same bytes', () => {
+    const core = driver();
+    core.start();
+    submit(core, 1, committee.genesisTimeMs + 50_000);
+    // That one is in a block that waits for its signature, and this one for the block after it.
+    submit(core, 1, committee.genesisTimeMs + 1_000);
+    core.pass(5_000);
+    expect(core.core.status().mempool).toBe(1);
+    expect(core.events('lapsed')).toEqual([]);
+  });
+
   test('that could never be sent runs out as well', () => {
     const core = driver();
     core.start(null);

@@ -84,7 +84,7 @@ describe('what an own block carried', () => {
 });
 
 describe('running out', () => {
-  test('what waits lapses by the own clock, what was emitted by commit time, and what is open not at all', () => {
+  test('what waits lapses by one time, what was emitted by another, and what is open not at all', () => {
     const [emitted, open, waiting, young] = makeProposals(hashing, 4, 1, 1000) as [
       IdentifiedProposal,
       IdentifiedProposal,
