@@ -47,10 +47,10 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'undecided slots are passed over',
-    file: 'core/prism.ts',
-    from: "({ status }) => status === 'undecided'",
-    to: "({ status }) => status === 'skip'",
-    tests: ['core/prism'],
+    file: 'wasm/twin/commit-rule.ts',
+    from: 'if (status[slot] === UNDECIDED) break;',
+    to: 'if (status[slot] === UNDECIDED) continue;',
+    tests: ['wasm/dag', 'wasm/dag-property'],
   },
   {
     name: 'commits adopted in any order',
