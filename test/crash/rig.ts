@@ -57,6 +57,7 @@ export class Rig {
   readonly #genesis: Genesis;
   readonly #others: Node[] = [];
   readonly #observer = new Observer();
+  #life: Life | null = null;
   #violation: Error | null = null;
   #lives = 0;
   #keys = 0;
@@ -134,7 +135,9 @@ export class Rig {
     stores.checkRecords();
   }
 
+  /** Ends everybody, whatever has happened. */
   async close(): Promise<void> {
+    if (this.#life?.alive === true) await this.#life.kill();
     for (const node of this.#others.splice(0)) await node.stop();
   }
 
@@ -173,6 +176,7 @@ export class Rig {
         this.#violation ??= error as Error;
       }
     });
+    this.#life = life;
     return life;
   }
 
