@@ -82,7 +82,13 @@ function readStore(index: Index, logDirectory: string): Omit<StoreOnDisk, 'close
     }
   });
   const bytes = new InMemory(index, latest);
-  return { store: new Store(bytes), bytes, log, flushedSequence, disagreements: indexed.disagreements(index) };
+  return {
+    store: new Store(bytes),
+    bytes,
+    log,
+    flushedSequence,
+    disagreements: indexed.disagreements(index, flushedSequence),
+  };
 }
 
 function copyOf({ key, value }: Operation): Operation {
@@ -167,8 +173,10 @@ class LastWrites {
     this.#writes.set(nameOf(key), { sequence, digest: digestOf(value) });
   }
 
-  disagreements(index: Index): Disagreement[] {
+  /** None when the frames end before what the index has: a segment given back is there again where a power loss undid its renaming. */
+  disagreements(index: Index, flushedSequence: number): Disagreement[] {
     const found: Disagreement[] = [];
+    if (this.#last !== flushedSequence) return found;
     for (const [name, { sequence, digest }] of this.#writes) {
       const key = Buffer.from(name, 'latin1');
       if (digestOf(index.get(key)) !== digest) found.push({ key, sequence });

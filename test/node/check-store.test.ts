@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { decodeCommit, encodeCommit } from '../../src/core/commit.ts';
 import { checkStore } from '../../src/node/check/check-store.ts';
@@ -135,6 +135,25 @@ describe('a whole store', () => {
     const torn = await check(crashed);
     expect(torn).toMatchObject({ ok: true, log: { torn: [{ sequence: report.log.lastFrame + 1 }] } });
     expect(torn.commits).toEqual(report.commits);
+  });
+
+  test('is whole with a segment that is there again, because its new name was lost with the power', async () => {
+    const history = { retain: 5, snapshotEvery: 5 };
+    const home = await workedHome(12, history);
+    const { path, bytes } = lastSegment(home);
+    const node = await startHome(home, history);
+    await work(node, 40, 'later');
+    await node.stop();
+    for (const name of readdirSync(dirname(path))) {
+      // What was written since is in the index; its segment was given back too, and its new name was not lost.
+      if (name.endsWith('.wal')) rmSync(join(dirname(path), name));
+    }
+    writeFileSync(path, bytes);
+    expect(await codesOf(home)).toEqual([]);
+    const again = await startHome(home, history);
+    await work(again, 1, 'again');
+    await again.stop();
+    expect(await codesOf(home)).toEqual([]);
   });
 
   test('of a validator that has not run is none, and one that came to nothing is empty', async () => {
