@@ -112,12 +112,11 @@ export class Life {
 
   /** Waits until `condition` holds; false when the node is dead before, or after a long time. */
   async until(condition: () => boolean, deadlineMs = DEADLINE_MS): Promise<boolean> {
-    const endMs = performance.now() + deadlineMs;
-    while (!condition()) {
-      if (!this.#alive || performance.now() > endMs) return condition();
+    // Counted in turns: a machine that stands still for a minute is no fault of the node.
+    for (let waitedMs = 0; !condition() && this.#alive && waitedMs < deadlineMs; waitedMs += POLL_MS) {
       await delay(POLL_MS);
     }
-    return true;
+    return condition();
   }
 
   #ask(asked: Asked): void {
