@@ -38,7 +38,7 @@ const RISING: Readonly<Record<Workload, readonly number[]>> = {
 };
 const STEP_SECONDS = 6;
 /** Not counted: the compilers and caches of all processes get warm. */
-const WARM: Step = { perSecond: 60, seconds: 8 };
+const WARM: Step = { perSecond: 100, seconds: 15 };
 /** Below this share of what was offered, the load is not kept up with and rises no more. */
 const KEPT_UP = 0.9;
 
