@@ -8,10 +8,11 @@ import { UsageError } from './exit.ts';
 import type { RetentionOptions } from './retention.ts';
 
 /**
- * Of the runtime that a validator runs on. What a block brings lives for some rounds: in the default nurseries of 1 MB it is copied
- * again and again, or promoted to where only a full collection finds it. Finality at light load was a fifth faster with these.
+ * Of the runtime that one of several validators of a machine runs on. What a block brings lives for some rounds: in the default
+ * nurseries of 1 MB it is copied again and again, or promoted to where only a full collection finds it; and where all
+ * cores are busy the collector's helpers only take turns with it. docs/performance.md has what each brings.
  */
-export const NODE_FLAGS = ['--min-semi-space-size=16', '--max-semi-space-size=64'] as const;
+export const NODE_FLAGS = ['--min-semi-space-size=16', '--max-semi-space-size=64', '--single-threaded-gc'] as const;
 
 /** Origin models in models/: validators beyond them share. */
 const SHIPPED_MODELS = 4;
