@@ -32,11 +32,11 @@ interface Step {
 
 /** 10 a second is the light load at which finality is judged. Until one is not kept up with, the next is tried. */
 const RISING: Readonly<Record<Workload, readonly number[]>> = {
-  opaque: [10, 500, 1000, 2000, 4000, 8000, 16_000],
-  payments: [10, 125, 250, 500, 1000, 2000, 4000],
-  models: [10, 125, 250, 500, 1000, 2000, 4000],
+  opaque: [10, 500, 1000, 1500, 2000, 3000, 4000, 8000, 16_000],
+  payments: [10, 125, 250, 375, 500, 750, 1000, 2000, 4000],
+  models: [10, 125, 250, 375, 500, 750, 1000, 2000, 4000],
 };
-const STEP_SECONDS = 6;
+const STEP_SECONDS = 8;
 /** Not counted: the compilers and caches of all processes get warm. */
 const WARM: Step = { perSecond: 100, seconds: 15 };
 /** Below this share of what was offered, the load is not kept up with and rises no more. */
