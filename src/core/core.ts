@@ -76,7 +76,7 @@ class EpochCore implements Core {
   }
 
   #newEngine(committee: Committee, firstToken: number): Engine {
-    const { kernels, keysOf, modelId, key, local } = this.#options;
+    const { kernels, keysOf, modelId, key, local, readBlock } = this.#options;
     const own = committee.validators.find(({ publicKey }) => key !== null && equalBytes(publicKey, key));
     return new Engine({
       kernels,
@@ -84,6 +84,7 @@ class EpochCore implements Core {
       self: own?.index ?? null,
       keysOf,
       modelId,
+      readBlock,
       local: { ...DEFAULT_LOCAL_PARAMETERS, ...local },
       out: this.#out,
       memory: this.#memory,

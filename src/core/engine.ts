@@ -91,7 +91,7 @@ export class Engine {
     this.#pacemaker = new Pacemaker(dag, committee, schedule, this.#local);
     this.#fetcher = new Fetcher(dag, committee.size);
     const sync = new CommitSync(kernels, committee);
-    this.#intake = new Intake(kernels, committee, dag, sync, out, options.firstToken);
+    this.#intake = new Intake(options, dag, sync);
     this.#service = new PeerService({
       committee,
       chain: this.#chain,

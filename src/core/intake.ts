@@ -9,6 +9,7 @@ import { entryDigest } from './certificate.ts';
 import type { Committee } from './committee.ts';
 import type { Dag } from './dag.ts';
 import { MAX_VERIFYING_PER_PEER } from './limits.ts';
+import type { EngineOptions, ReadBlock } from './options.ts';
 import type { Outbox } from './outbox.ts';
 import type { CommitSync } from './sync.ts';
 import type { AuthorIndex, BlockDigest, Certificate, SignedBlock, VerifiedBlock } from './types.ts';
@@ -23,8 +24,11 @@ export type Proven =
   | { readonly kind: 'block'; readonly block: VerifiedBlock; readonly peer: AuthorIndex }
   | { readonly kind: 'entry'; readonly certificate: Certificate; readonly peer: AuthorIndex; readonly valid: boolean };
 
+type IntakeOptions = Pick<EngineOptions, 'kernels' | 'committee' | 'out' | 'firstToken' | 'readBlock'>;
+
 export class Intake {
   readonly #kernels: Kernels;
+  readonly #readBlock: ReadBlock;
   readonly #committee: Committee;
   readonly #dag: Dag;
   readonly #sync: CommitSync;
@@ -36,9 +40,11 @@ export class Intake {
   /** The first number that no check has. */
   #token: number;
 
-  constructor(kernels: Kernels, committee: Committee, dag: Dag, sync: CommitSync, out: Outbox, firstToken: number) {
+  constructor(options: IntakeOptions, dag: Dag, sync: CommitSync) {
+    const { kernels, committee, out, firstToken, readBlock } = options;
     this.#token = firstToken;
     this.#kernels = kernels;
+    this.#readBlock = readBlock ?? ((bytes) => decodeBlock(kernels, bytes));
     this.#committee = committee;
     this.#dag = dag;
     this.#sync = sync;
@@ -53,7 +59,7 @@ export class Intake {
   /** A block in bytes from a peer. Whatever is wrong with it is reported and costs the peer nothing but the block. */
   block(peer: AuthorIndex, bytes: Uint8Array): void {
     this.guarded(peer, () => {
-      const block = decodeBlock(this.#kernels, bytes);
+      const block = this.#readBlock(bytes);
       const key = refKey(block.ref);
       if (this.#isUnwelcome(peer, block, key)) return;
       checkBlock(block, this.#committee);

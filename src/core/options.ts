@@ -3,7 +3,7 @@ import type { Committee } from './committee.ts';
 import type { Memory } from './memory.ts';
 import type { Mempool } from './mempool.ts';
 import type { Outbox } from './outbox.ts';
-import type { AuthorIndex, KeysOf } from './types.ts';
+import type { AuthorIndex, KeysOf, SignedBlock } from './types.ts';
 
 /** Parameters of this node alone. None of them can make two nodes disagree; they only pace. */
 export interface LocalParameters {
@@ -39,10 +39,15 @@ export interface CoreOptions {
   /** 16 bytes nobody else knows: spreads the conflict table, so that keys cannot be made to collide in it. Affects no answer. */
   readonly tableSeed?: Uint8Array;
   readonly local?: Partial<LocalParameters>;
+  /** {@link decodeBlock}, or what gives the same for the same bytes: a simulator reads a block once for all its nodes. */
+  readonly readBlock?: ReadBlock | undefined;
 }
 
+/** Throws what {@link decodeBlock} throws. */
+export type ReadBlock = (bytes: Uint8Array) => SignedBlock;
+
 /** What one epoch's engine is made of. */
-export interface EngineOptions extends Pick<CoreOptions, 'kernels' | 'keysOf' | 'modelId'> {
+export interface EngineOptions extends Pick<CoreOptions, 'kernels' | 'keysOf' | 'modelId' | 'readBlock'> {
   readonly committee: Committee;
   /** The own place in the committee; null for a node that follows and never signs. */
   readonly self: AuthorIndex | null;

@@ -1,7 +1,9 @@
 import type { Clock } from './clock.ts';
 
-/** How often the pace is looked at. */
-const SAMPLE_MS = 1000;
+/** The pace is looked at when this many are decided, or much time has passed: the first decisions take a while to come. */
+const SAMPLE_DECISIONS = 100;
+const SAMPLE_MS_MIN = 1000;
+const SAMPLE_MS_MAX = 10_000;
 /** So few that their wait says nothing of the pace. */
 const FEW = 256;
 
@@ -29,9 +31,9 @@ export class Pace {
       return 0;
     }
     const tookMs = now - this.#sinceMs;
-    if (tookMs >= SAMPLE_MS) {
+    if (tookMs >= (this.#decided < SAMPLE_DECISIONS ? SAMPLE_MS_MAX : SAMPLE_MS_MIN)) {
       const perMs = this.#decided / tookMs;
-      this.#perMs = this.#perMs === 0 ? perMs : (this.#perMs + perMs) / 2;
+      this.#perMs = Math.max(perMs, (this.#perMs + perMs) / 2);
       this.#sinceMs = now;
       this.#decided = 0;
     }

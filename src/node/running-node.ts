@@ -4,7 +4,7 @@ import { encodeCertificate } from '../core/certificate.ts';
 import type { Committee } from '../core/committee.ts';
 import { type Core, createCore } from '../core/core.ts';
 import type { CoreEvent } from '../core/events.ts';
-import type { LocalParameters } from '../core/options.ts';
+import type { LocalParameters, ReadBlock } from '../core/options.ts';
 import { encodeProof } from '../core/proof.ts';
 import type { AuthorIndex, ProposalId } from '../core/types.ts';
 import type { Identity } from '../crypto/identity.ts';
@@ -70,6 +70,8 @@ export interface NodeParts {
   readonly log: Log;
   /** Told of every event of the core before the node draws its consequences. */
   readonly observe?: (event: CoreEvent) => void;
+  /** As in the options of the core. */
+  readonly readBlock?: ReadBlock;
 }
 
 /** Wires the parts together. {@link recover}, then {@link attach}, then it runs until {@link stop} or a fatal error. */
@@ -109,6 +111,7 @@ export class RunningNode implements Node, ClientBackend {
       committee,
       key: identity.signing.publicKey,
       keysOf: application.keysOf,
+      readBlock: parts.readBlock,
       modelId: agent.modelId(),
       tableSeed: randomBytes(16),
       local: { ...parts.local, snapshotEvery: parts.history.snapshotEvery },

@@ -82,6 +82,7 @@ export class SimValidator {
     this.#onDiskFailure = null;
     const node = new RunningNode({
       kernels: world.kernels,
+      readBlock: world.readBlock,
       committee: world.committee,
       identity: { signing: this.#signer(life) },
       clock: new ProcessClock(world.clock, life, this.#skewMs),

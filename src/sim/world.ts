@@ -5,10 +5,12 @@ import { toHex, utf8 } from '../core/bytes.ts';
 import { type Committee, committeeOf } from '../core/committee.ts';
 import { DEFAULT_PARAMETERS, type Genesis, parseGenesis } from '../core/genesis.ts';
 import type { Keys } from '../core/members.ts';
+import type { ReadBlock } from '../core/options.ts';
 import type { Kernels } from '../wasm/kernels.ts';
 import { VirtualClock } from './clock.ts';
 import { SeededRandom } from './random.ts';
 import type { Settings } from './settings.ts';
+import { sharedBlocks } from './shared-blocks.ts';
 import { cheapSigner, publicKeyOf, withCheapSignatures } from './signatures.ts';
 
 /** When runs begin. Milliseconds since 1970. */
@@ -95,6 +97,7 @@ export class SimWorld {
   readonly clock = new VirtualClock(START_MS);
   readonly settings: Settings;
   readonly kernels: Kernels;
+  readonly readBlock: ReadBlock;
   readonly genesis: Genesis;
   readonly committee: Committee;
   readonly accounts: readonly AccountSigner[];
@@ -113,6 +116,7 @@ export class SimWorld {
     this.kernels = withCheapSignatures(kernels, () => {
       this.counters.verifications += 1;
     });
+    this.readBlock = sharedBlocks(this.kernels);
     this.streams = {
       network: chance.fork('network'),
       disk: chance.fork('disk'),

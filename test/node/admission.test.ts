@@ -180,14 +180,18 @@ test('what would expire before its turn comes is refused, by the pace of the las
         signature: new Uint8Array(0),
       }),
     );
-  const waiting = (await admission.submit(many(1000, 1000))).flatMap((result) => (result.taken ? [result.id] : []));
-  expect(waiting).toHaveLength(1000);
-  // 50 a second: the 950 that are left take 19 seconds.
-  clock.advance(1000);
-  admission.settle(waiting.splice(0, 50));
-  const [soon, late] = [make(1, 18_000), make(2, 20_000)];
+  const waiting = (await admission.submit(many(1000, 1100))).flatMap((result) => (result.taken ? [result.id] : []));
+  expect(waiting).toHaveLength(1100);
+  // The first ones take a while: that is not the pace.
+  clock.advance(1500);
+  admission.settle(waiting.splice(0, 1));
+  expect(codesOf(await admission.submit([make(4, 9000)]))).toEqual(['taken']);
+  // 100 in two seconds: the 1000 that are left take 20.
+  clock.advance(500);
+  admission.settle(waiting.splice(0, 99));
+  const [soon, late] = [make(1, 18_000), make(2, 22_000)];
   expect(codesOf(await admission.submit([soon, late]))).toEqual(['NODE_BUSY', 'taken']);
   // Who has few waiting takes whatever comes.
-  admission.settle(waiting.splice(0, 800));
+  admission.settle(waiting.splice(0, 900));
   expect(codesOf(await admission.submit([make(3, 1)]))).toEqual(['taken']);
 });
