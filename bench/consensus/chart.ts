@@ -1,7 +1,7 @@
 /** The rows as a picture: latency over what was finalized, one line per workload and size. */
 import type { Row } from './figures.ts';
 
-const [WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM] = [760, 420, 64, 24, 190, 48];
+const [WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM] = [784, 420, 88, 24, 190, 48];
 const COLORS = ['#2563eb', '#d97706', '#059669', '#7c3aed', '#dc2626', '#0891b2', '#65a30d', '#be185d', '#475569'];
 
 interface Line {

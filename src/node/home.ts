@@ -68,7 +68,12 @@ export async function initHome(home: string, options: InitHomeOptions): Promise<
 export async function readGenesis(home: string): Promise<Genesis> {
   const path = homePaths(home).genesis;
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new PqError('HOME_MISSING', `Cannot read ${path}: make a home with \`pq init\` first.`, { path }, cause);
+    throw new PqError(
+      'HOME_MISSING',
+      `Cannot read ${path}: name the home of a node that \`pq node\` was started with.`,
+      { path },
+      cause,
+    );
   });
   return parseGenesis(parseJson(bytes, path));
 }
