@@ -21,6 +21,7 @@ const { values: options } = parseArgs({
     soak: { type: 'string' },
     /** For profiles: `--filter "opaque n=4" --orders 2000x10,4000x20` instead of the rising load. */
     orders: { type: 'string' },
+    /** Sizes of the committees, in turn. */
     validators: { type: 'string', default: '4,7,10' },
   },
 });

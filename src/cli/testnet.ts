@@ -127,6 +127,10 @@ async function init(terminal: Terminal, options: InitOptions): Promise<void> {
 
 async function start(terminal: Terminal, options: InitOptions): Promise<void> {
   if (!existsSync(layoutFile())) await init(terminal, options);
+  else if (options.retain !== undefined || options.snapshotEvery !== undefined) {
+    const what = `What the network under ${FOLDER} keeps was fixed by init: start it as it is, or init another with --force.`;
+    throw new UsageError('TESTNET_EXISTS', what);
+  }
   const all = members();
   for (const { launch, process: running } of all) {
     if (running.state !== 'stopped') continue;

@@ -39,6 +39,7 @@ export class Fetcher {
   /** What the waiting room was like when it was last looked through, and when it may be next. */
   #seenChanges = -1;
   #refillAtMs = Number.NEGATIVE_INFINITY;
+  /** How long what is wanted may still arrive by itself, as rounds are now. */
   #delayMs = FETCH_DELAY_MS;
 
   constructor(dag: Dag, validators: number) {
@@ -51,7 +52,7 @@ export class Fetcher {
    * `from` sent a block of `account` that now waits for these parents. They may still arrive by themselves for FETCH_DELAY_MS, or
    * half of what a round takes: what two say of one round comes that far apart where everybody is busy.
    */
-  want(refs: Iterable<Ref>, account: number, from: AuthorIndex, nowMs: number, roundMs = 0): void {
+  want(refs: Iterable<Ref>, account: number, from: AuthorIndex, nowMs: number, roundMs: number): void {
     this.#delayMs = Math.max(FETCH_DELAY_MS, Math.trunc(roundMs / 2));
     for (const ref of refs) {
       const known = this.#wanted.get(refKey(ref));

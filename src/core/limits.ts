@@ -85,7 +85,7 @@ export const MAX_PENDING_COMMITS = 1024;
 export const MAX_EXECUTION_LAG = 64;
 /** Who is behind by the commits of this many rounds takes them over by commit sync; below it, by fetching blocks. */
 export const SYNC_LAG_ROUNDS = 16;
-/** How long a missing parent may still arrive by itself before it is asked for, in milliseconds. */
+/** How long a missing parent may still arrive by itself before it is asked for, in milliseconds, at least: half a round where rounds take longer. */
 export const FETCH_DELAY_MS = 10;
 /** The leader timeout grows at most by this factor while nothing commits. */
 export const MAX_TIMEOUT_FACTOR = 10;

@@ -18,7 +18,7 @@ export class Pace {
     this.#clock = clock;
   }
 
-  /** One of those that wait got its decision. */
+  /** One of those that wait got its decision, or ran out: its place is free. */
   decided(): void {
     this.#decided += 1;
   }

@@ -81,8 +81,10 @@ export class WriteAheadLog {
     segmentBytes = SEGMENT_BYTES,
   ): WriteAheadLog {
     const pool = new SegmentPool(directory, segmentBytes);
+    let replayed = flushedSequence;
     const found = readLog(directory, flushedSequence, ({ sequence, records }) => {
-      if (sequence <= flushedSequence) return;
+      if (sequence <= replayed) return;
+      replayed = sequence;
       for (const record of records) replay(record, sequence);
     });
     const log = new WriteAheadLog(pool, segmentBytes, found.lastSequence);

@@ -64,4 +64,5 @@ test('values that mean nothing are refused, and say what to give', async () => {
   expect(await refused('testnet', 'init', '--retain', 'all', '--snapshot-every', '100')).toBe('0 undefined');
   const layout: unknown = JSON.parse(readFileSync(join(folder, '.pq', 'testnet', 'testnet.json'), 'utf8'));
   expect(layout).toMatchObject({ history: { retain: 'all', snapshotEvery: 100 } });
+  expect(await refused('testnet', 'start', '--retain', '10')).toBe('2 TESTNET_EXISTS');
 });

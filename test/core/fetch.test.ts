@@ -17,10 +17,10 @@ class Bench {
   readonly fetcher = new Fetcher(this.dag, committee.size);
   nowMs = 0;
 
-  /** A block with these parents arrives from `from` and waits. */
-  suspend(block: SignedBlock, from: number = block.ref.author): void {
+  /** A block with these parents arrives from `from` and waits. Rounds take `roundMs`. */
+  suspend(block: SignedBlock, from: number = block.ref.author, roundMs = 0): void {
     expect(this.dag.admit(block as unknown as VerifiedBlock).suspended).toBe(true);
-    this.fetcher.want(this.dag.missingParentsOf(block), block.ref.author, from as AuthorIndex, this.nowMs);
+    this.fetcher.want(this.dag.missingParentsOf(block), block.ref.author, from as AuthorIndex, this.nowMs, roundMs);
   }
 
   /** Requests from now until `untilMs`, as [when, peer, refs]. */
@@ -53,6 +53,18 @@ const waiting = (round: number, author: number, ...parents: readonly Ref[]) =>
   makeBlock(kernels, committee, round, author, { parents: [...parents], timestampMs: serial });
 
 describe('a missing parent', () => {
+  test('may arrive by itself for half of what a round takes, and for a moment at least', () => {
+    for (const [roundMs, delayMs] of [
+      [0, FETCH_DELAY_MS],
+      [FETCH_DELAY_MS, FETCH_DELAY_MS],
+      [400, 200],
+    ] as const) {
+      const bench = new Bench();
+      bench.suspend(waiting(2, 3, nowhere(1, 2)), 1, roundMs);
+      expect(bench.run(1000)[0]?.[0]).toBe(delayMs);
+    }
+  });
+
   test('is asked of whoever sent the child, then of its author, then of the others in turn', () => {
     const bench = new Bench();
     const missing = nowhere(1, 2);

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { digestKey } from '../../src/core/block.ts';
-import { MAX_MEMPOOL_BYTES, MAX_MEMPOOL_PROPOSALS, MAX_PAYLOAD_BYTES, MAX_PROPOSALS } from '../../src/core/limits.ts';
+import {
+  EMISSION_START,
+  MAX_MEMPOOL_BYTES,
+  MAX_MEMPOOL_PROPOSALS,
+  MAX_PAYLOAD_BYTES,
+  MAX_PROPOSALS,
+} from '../../src/core/limits.ts';
 import { Mempool } from '../../src/core/mempool.ts';
 import type { IdentifiedProposal, ProposalId } from '../../src/core/types.ts';
 import { makeProposals } from '../support/chain.ts';
@@ -43,6 +49,15 @@ describe('taking', () => {
     expect(bytes).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES);
     expect(bytes + 1004).toBeGreaterThan(MAX_PAYLOAD_BYTES);
     expect(mempool.size).toBe(400 - taken.length);
+  });
+
+  test('no more than the window has room for, until something of it is decided', () => {
+    const mempool = filled(sized(EMISSION_START + 100, 10));
+    const out = [mempool.take(MAX_PAYLOAD_BYTES), mempool.take(MAX_PAYLOAD_BYTES)].flat();
+    expect([out.length, mempool.size, mempool.hasNext]).toEqual([EMISSION_START, 100, false]);
+    for (const id of ids(out.slice(0, 3))) mempool.decided(id, 'QUORUM');
+    expect(mempool.hasNext).toBe(true);
+    expect(mempool.take(MAX_PAYLOAD_BYTES)).toHaveLength(3);
   });
 
   test('within its bounds by count and by bytes, which settling and emitting free again', () => {

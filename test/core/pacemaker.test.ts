@@ -288,3 +288,30 @@ describe('pace', () => {
     expect(pacemaker.timeoutMs).toBe(100);
   });
 });
+
+describe('what a round takes', () => {
+  test('is an average over rounds without a pause, and a long one counts as ten timeouts', () => {
+    const bench = new Bench(0);
+    expect(bench.pacemaker.roundMs).toBe(0);
+    // The first block ends a pause, so it says nothing.
+    bench.pacemaker.created(5_000);
+    expect(bench.pacemaker.roundMs).toBe(0);
+    const lastMs = 5_000 + 200 * 80;
+    for (let nowMs = 5_080; nowMs <= lastMs; nowMs += 80) bench.pacemaker.created(nowMs);
+    expect(bench.pacemaker.roundMs).toBeGreaterThan(70);
+    expect(bench.pacemaker.roundMs).toBeLessThanOrEqual(80);
+    const before = bench.pacemaker.roundMs;
+    bench.pacemaker.created(lastMs + 1_000_000);
+    expect(bench.pacemaker.roundMs).toBe(before + Math.trunc((1000 - before) / 8));
+  });
+
+  test('does not count the time in which there was no need', () => {
+    const bench = new Bench(0);
+    bench.pacemaker.created(0);
+    bench.ask(1, 10, { need: false });
+    bench.pacemaker.created(900);
+    expect(bench.pacemaker.roundMs).toBe(0);
+    bench.pacemaker.created(980);
+    expect(bench.pacemaker.roundMs).toBe(10);
+  });
+});
